@@ -1,0 +1,213 @@
+//! Linux programs for another processor, under QEMU's user-mode emulation.
+//!
+//! QEMU itself checks little before it starts and says less: a missing file ends with status 1 and no word
+//! (QEMU 7.2), a missing loader with 255, which a program may also return. So everything that can be known
+//! before is decided here: the emulator, the sysroot by loader and machine, and the libraries.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::family::Offer;
+use crate::host::Program;
+use crate::launch::{ARGV0, Emulator, EnvChange, Kind, Launch};
+use crate::lookup::loader::{self, Loader};
+use crate::lookup::{Obstacle, Reason, Subject, Trace, libraries, note, root};
+use crate::machine::Machine;
+use crate::packages::Piece;
+use crate::target::cpu::newer_since;
+
+/// QEMU's own variables, from its `linux-user/main.c`, 7.2 to 10.0. The caller's must not reach it: a CPU model
+/// for one machine ends the emulator of another, and `QEMU_STRACE` writes into the guest's stderr.
+const VARIABLES: [&str; 21] = [
+    "QEMU_ARGV0",
+    "QEMU_CPU",
+    "QEMU_DFILTER",
+    "QEMU_GDB",
+    "QEMU_GUEST_BASE",
+    "QEMU_JITDUMP",
+    "QEMU_LD_PREFIX",
+    "QEMU_LOG",
+    "QEMU_LOG_FILENAME",
+    "QEMU_ONE_INSN_PER_TB",
+    "QEMU_PAGESIZE",
+    "QEMU_PERFMAP",
+    "QEMU_PLUGIN",
+    "QEMU_RAND_SEED",
+    "QEMU_RESERVED_VA",
+    "QEMU_SET_ENV",
+    "QEMU_SINGLESTEP",
+    "QEMU_STACK_SIZE",
+    "QEMU_STRACE",
+    "QEMU_TB_SIZE",
+    "QEMU_UNSET_ENV",
+];
+
+/// Variables that a dynamic loader obeys: the guest's is meant, but a dynamic QEMU's would be the first.
+const LOADER_VARIABLES: [&str; 3] = ["LD_PRELOAD", "LD_AUDIT", "LD_DEBUG"];
+
+/// What QEMU says of a program.
+pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
+    let host = subject.host;
+    if !subject.is_linux() {
+        return Offer::NotForIt("runs Linux programs only".to_owned());
+    }
+    if host.os() != "linux" {
+        return Offer::NotForIt("runs on Linux hosts only".to_owned());
+    }
+    let Some(machine) = subject.machine else {
+        return Offer::NotForIt("not a machine that we know".to_owned());
+    };
+    let Some(suffix) = machine.qemu_user else {
+        return Offer::NotForIt(format!("QEMU has no user-mode emulator for {}", machine.name));
+    };
+    if subject.target.is_some_and(|target| target.triple().ends_with("-gnuasan")) {
+        return Offer::Refused(Reason {
+            obstacle: Obstacle::NoEmulator,
+            text: "AddressSanitizer's shadow memory does not fit beside QEMU's own".to_owned(),
+            missing: Vec::new(),
+        });
+    }
+    let program = find_program(subject, suffix, trace);
+    let sysroot = find_sysroot(subject, machine, trace);
+    if let Some(reason) = program.as_ref().and_then(|program| too_old(subject, suffix, program)) {
+        return Offer::Refused(reason);
+    }
+    match (program, sysroot) {
+        (Some(program), Ok(sysroot)) => Offer::Launch(launch(subject, &program, sysroot, machine, trace)),
+        (Some(_), Err(reason)) => Offer::Refused(reason),
+        (None, sysroot) => Offer::Refused(Reason {
+            obstacle: Obstacle::NotInstalled,
+            text: format!("`qemu-{suffix}` is not installed"),
+            missing: [Piece::QemuUser]
+                .into_iter()
+                .chain(sysroot.err().into_iter().flat_map(|r| r.missing))
+                .collect(),
+        }),
+    }
+}
+
+/// The static emulator if there is one: it starts sooner, and the guest's `LD_*` variables do not hit it.
+fn find_program(subject: &Subject<'_>, suffix: &str, trace: &mut Trace) -> Option<Program> {
+    for name in [format!("qemu-{suffix}-static"), format!("qemu-{suffix}")] {
+        if let Some(program) = subject.host.find_program(&name) {
+            let linked = if program.is_static { "static" } else { "dynamic" };
+            note(trace, &name, &format!("found: `{}`, {linked}", program.path.display()));
+            return Some(program);
+        }
+        note(trace, &name, "not found");
+    }
+    None
+}
+
+/// The CPU model to ask for: the user's, or what the target or the machine needs beyond QEMU's own default.
+fn cpu(subject: &Subject<'_>) -> Option<String> {
+    let default = || match subject.target {
+        Some(target) => target.cpu_default().map(str::to_owned),
+        None => subject.machine?.cpu_default.map(str::to_owned),
+    };
+    subject.cpu_asked().or_else(default)
+}
+
+/// That this QEMU lacks the model which the target needs: without it the program would die of an illegal
+/// instruction, or the emulator before the program. A model of the user's own choice is QEMU's to refuse.
+fn too_old(subject: &Subject<'_>, suffix: &str, program: &Program) -> Option<Reason> {
+    let target = subject.target?;
+    let cpu = cpu(subject)?;
+    let ours = [target.cpu_default(), target.cpu_floor()].contains(&Some(cpu.as_str()));
+    let since = newer_since(&cpu).filter(|_| ours && subject.options.cpu.is_none())?;
+    let version = subject.host.version(&program.path)?;
+    if numbers(&version) >= numbers(since) {
+        return None;
+    }
+    Some(Reason {
+        obstacle: Obstacle::NotInstalled,
+        text: format!("`qemu-{suffix}` {version} has no CPU model `{cpu}`, which came with QEMU {since}"),
+        missing: Vec::new(),
+    })
+}
+
+/// Major and minor number of a version; what is no number counts as 0.
+fn numbers(version: &str) -> (u32, u32) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+/// The directory for `-L`, `None` for a static program.
+fn find_sysroot(
+    subject: &Subject<'_>,
+    machine: &'static Machine,
+    trace: &mut Trace,
+) -> Result<Option<PathBuf>, Reason> {
+    let Loader::At(loader) = loader::needed(subject) else { return Ok(None) };
+    if loader.starts_with("/system/") {
+        // bionic's linker looks for its libraries and its configuration in /system and nowhere else.
+        return if root::host_has(subject.host, machine, &loader) {
+            Ok(None)
+        } else {
+            let text = format!("no Android system on this host: `{loader}` is not there");
+            Err(Reason { obstacle: Obstacle::LibraryMissing, text, missing: Vec::new() })
+        };
+    }
+    let found = root::find(subject, machine, &loader, trace)?;
+    match libraries::missing(subject, machine, &found) {
+        Some(reason) => Err(reason),
+        None => Ok(Some(found.path)),
+    }
+}
+
+fn launch(
+    subject: &Subject<'_>,
+    program: &Program,
+    sysroot: Option<PathBuf>,
+    machine: &Machine,
+    trace: &mut Trace,
+) -> Launch {
+    if subject.options.floor && subject.cpu_floor().is_none() {
+        note(trace, "floor", &format!("no CPU model is known for the least that {} promises", machine.name));
+    }
+    let cpu = cpu(subject);
+    let mut prefix: Vec<OsString> = vec![program.path.clone().into(), "-0".into(), ARGV0.into()];
+    if let Some(cpu) = &cpu {
+        prefix.extend(["-cpu".into(), cpu.into()]);
+    }
+    if let Some(sysroot) = &sysroot {
+        prefix.extend(["-L".into(), sysroot.into()]);
+    }
+    let mut env: Vec<EnvChange> = VARIABLES
+        .iter()
+        .filter(|name| subject.host.env(name).is_some())
+        .map(|name| EnvChange::Remove(OsString::from(name)))
+        .collect();
+    if program.is_static {
+        env.extend(libraries::prepended(&subject.options.library_path));
+    } else {
+        deflect(subject, &mut prefix, &mut env, trace);
+    }
+    let emulator = Emulator { kind: Kind::QemuUser, program: Some(program.path.clone()), cpu };
+    Launch { emulator, prefix, env, sysroot, preparation: None }
+}
+
+/// Takes the loader's variables out of a dynamic emulator's environment and gives them to the guest by `-E`.
+fn deflect(subject: &Subject<'_>, prefix: &mut Vec<OsString>, env: &mut Vec<EnvChange>, trace: &mut Trace) {
+    let library_path = libraries::joined(&libraries::guest_dirs(subject));
+    let mut wanted: Vec<(&str, OsString)> = Vec::new();
+    if !library_path.is_empty() {
+        wanted.push(("LD_LIBRARY_PATH", library_path));
+    }
+    wanted.extend(LOADER_VARIABLES.iter().filter_map(|name| Some((*name, subject.host.env(name)?))));
+    for (name, value) in wanted {
+        if value.as_encoded_bytes().contains(&b',') {
+            // `-E` splits at commas and has no escape for them. glibc skips libraries of other machines.
+            note(trace, name, "holds a comma, which `-E` cannot carry: the emulator sees it too");
+            env.push(EnvChange::Set(name.into(), value));
+            continue;
+        }
+        let mut word = OsString::from(name);
+        word.push("=");
+        word.push(&value);
+        prefix.extend(["-E".into(), word]);
+        if subject.host.env(name).is_some() {
+            env.push(EnvChange::Remove(name.into()));
+        }
+    }
+}

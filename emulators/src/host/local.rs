@@ -1,0 +1,400 @@
+//! The machine that we run on. Nothing is found before it is asked for, and nothing is found twice: answers
+//! are kept for the life of the value, which is that of one command.
+//!
+//! No process is started but for [`Host::version`] and [`Host::executes`], and versions are remembered between
+//! commands by the file's own size and time.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::{ElfIdentity, Host, Program, sentinel, spawn};
+use crate::binary::Binary;
+use crate::machine::Machine;
+use crate::target::Endian;
+
+/// The most that is read of a loader to find one of its options. glibc's largest is a third of a MiB.
+const SEARCHED_BYTES_MAX: u64 = 4 << 20;
+
+/// Where Rosetta 2 is installed, if it is.
+const ROSETTA: &str = "/Library/Apple/usr/libexec/oah/libRosettaRuntime";
+
+/// The host of this process.
+#[derive(Debug, Default)]
+pub struct LocalHost {
+    builtin_wasi: Option<Vec<OsString>>,
+    variables: HashMap<String, Option<OsString>>,
+    machine: OnceLock<&'static Machine>,
+    triple: OnceLock<String>,
+    package_dirs: OnceLock<Vec<PathBuf>>,
+    executes: Mutex<HashMap<&'static str, bool>>,
+    programs: Mutex<HashMap<String, Option<Program>>>,
+    versions: Mutex<HashMap<PathBuf, Option<String>>>,
+}
+
+impl LocalHost {
+    /// This host, of which nothing is known yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same host with a built-in WASI runtime, started by these words followed by the module.
+    #[must_use]
+    pub fn with_builtin_wasi(mut self, words: Vec<OsString>) -> Self {
+        self.builtin_wasi = Some(words);
+        self
+    }
+
+    /// The same host, asked by somebody whose environment differs in this variable: unset where `None`.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: Option<OsString>) -> Self {
+        self.variables.insert(name.to_owned(), value);
+        self
+    }
+
+    /// `usr/bin` of every package that was unpacked privately, the last name (and so the newest) first.
+    fn package_dirs(&self) -> &[PathBuf] {
+        self.package_dirs.get_or_init(|| {
+            let Ok(entries) = std::fs::read_dir(self.cache_dir().join("packages")) else { return Vec::new() };
+            let mut dirs: Vec<PathBuf> =
+                entries.filter_map(Result::ok).map(|entry| entry.path().join("usr/bin")).collect();
+            dirs.sort_unstable_by(|left, right| right.cmp(left));
+            dirs
+        })
+    }
+
+    /// Looks for a program as `execvp` does, and then in the private packages.
+    fn search(&self, name: &str) -> Option<Program> {
+        if name.contains('/') {
+            return program_at(Path::new(name));
+        }
+        let path = self.env("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+        let mut seen = HashSet::new();
+        std::env::split_paths(&path)
+            // An empty or relative element is the current directory's business: a decision must not depend on it.
+            .filter(|dir| dir.is_absolute() && seen.insert(dir.clone()))
+            .find_map(|dir| program_at(&dir.join(name)))
+            .or_else(|| self.package_dirs().iter().find_map(|dir| program_at(&dir.join(name))))
+    }
+
+    /// The version from the memory of earlier commands, or from the program, which is then remembered.
+    fn remembered_version(&self, program: &Path) -> Option<String> {
+        let meta = std::fs::metadata(program).ok()?;
+        let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        let key = format!("{} {} {}", program.display(), meta.len(), modified.as_nanos());
+        let dir = self.cache_dir().join("versions");
+        let file = dir.join(key.replace(['/', ' '], "_"));
+        if let Some(version) = std::fs::read_to_string(&file).ok().filter(|text| !text.is_empty()) {
+            return Some(version);
+        }
+        let version = version_number(&spawn::version_text(program)?)?;
+        // Only a memory: where it cannot be written, the next command asks again.
+        let unfinished = dir.join(format!(".{}", std::process::id()));
+        let _ = std::fs::create_dir_all(&dir)
+            .and_then(|()| std::fs::write(&unfinished, &version))
+            .and_then(|()| std::fs::rename(&unfinished, &file));
+        Some(version)
+    }
+}
+
+impl Host for LocalHost {
+    fn os(&self) -> &str {
+        std::env::consts::OS
+    }
+
+    fn machine(&self) -> &'static Machine {
+        self.machine.get_or_init(kernel_machine)
+    }
+
+    fn triple(&self) -> &str {
+        self.triple.get_or_init(|| own_triple(self))
+    }
+
+    fn executes(&self, machine: &'static Machine) -> bool {
+        let own = self.machine();
+        if machine == own {
+            return true;
+        }
+        if self.os() == "macos" {
+            return own.name == "aarch64" && machine.name == "x86_64" && self.is_file(Path::new(ROSETTA));
+        }
+        // A kernel runs another machine's programs only if it is the narrower sibling of its own.
+        if machine.family != own.family || machine.endian != own.endian || own.bits != 64 {
+            return false;
+        }
+        let mut known = self.executes.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry(machine.name).or_insert_with(|| starts(machine))
+    }
+
+    fn find_program(&self, name: &str) -> Option<Program> {
+        let mut known = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(name) {
+            return found.clone();
+        }
+        let found = self.search(name);
+        known.insert(name.to_owned(), found.clone());
+        found
+    }
+
+    fn version(&self, program: &Path) -> Option<String> {
+        let mut known = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(version) = known.get(program) {
+            return version.clone();
+        }
+        let version = wine_version(program).or_else(|| self.remembered_version(program));
+        known.insert(program.to_owned(), version.clone());
+        version
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        path.is_file()
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn link_target(&self, path: &Path) -> Option<PathBuf> {
+        std::fs::read_link(path).ok()
+    }
+
+    fn elf_machine(&self, path: &Path) -> Option<ElfIdentity> {
+        let mut start = [0; 20];
+        File::open(path).ok()?.read_exact(&mut start).ok()?;
+        elf_identity(&start)
+    }
+
+    fn file_contains(&self, path: &Path, text: &str) -> bool {
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(SEARCHED_BYTES_MAX).read_to_end(&mut bytes));
+        read.is_ok() && holds(&bytes, text.as_bytes())
+    }
+
+    fn builtin_wasi(&self) -> Option<Vec<OsString>> {
+        self.builtin_wasi.clone()
+    }
+
+    fn cache_dir(&self) -> PathBuf {
+        let absolute = |value: OsString| Some(PathBuf::from(value)).filter(|path| path.is_absolute());
+        self.env("TRIPLECHECK_CACHE")
+            .and_then(absolute)
+            .or_else(|| self.env("XDG_CACHE_HOME").and_then(absolute).map(|dir| dir.join("triplecheck")))
+            .or_else(|| self.env("HOME").and_then(absolute).map(|dir| dir.join(".cache/triplecheck")))
+            .unwrap_or_else(|| std::env::temp_dir().join("triplecheck-cache"))
+    }
+
+    fn env(&self, name: &str) -> Option<OsString> {
+        self.variables.get(name).cloned().unwrap_or_else(|| std::env::var_os(name))
+    }
+}
+
+/// The machine of the running kernel, which may be wider than the one this program was compiled for.
+fn kernel_machine() -> &'static Machine {
+    let name = rustix::system::uname();
+    let endian = if cfg!(target_endian = "big") { Endian::Big } else { Endian::Little };
+    let name = name.machine().to_string_lossy();
+    Machine::of_uname(&name, endian)
+        .or_else(|| Machine::named(std::env::consts::ARCH))
+        .expect("every machine that this program can be compiled for is in the table")
+}
+
+/// The triple of the host's own programs, as its shell's header tells: a 64-bit kernel may carry a 32-bit system,
+/// and a loader of glibc may stand on a system of musl.
+fn own_triple(host: &LocalHost) -> String {
+    let shell = Binary::read(Path::new("/bin/sh")).ok();
+    if let Some(target) = shell.as_ref().filter(|_| host.os() == "linux").and_then(crate::lookup::target_of) {
+        return target.triple().to_owned();
+    }
+    let arch = match host.machine().name {
+        "x86_32" => "i686",
+        other => other,
+    };
+    match host.os() {
+        "macos" => format!("{arch}-apple-darwin"),
+        "linux" => format!("{arch}-unknown-linux-gnu"),
+        os => format!("{arch}-unknown-{os}"),
+    }
+}
+
+/// Whether the kernel starts a program for `machine`: it is given one.
+#[cfg(target_os = "linux")]
+fn starts(machine: &Machine) -> bool {
+    sentinel::program(machine).is_some_and(|program| spawn::executes(&program, sentinel::STATUS))
+}
+
+/// No kernel but Linux is known to run a second ELF machine for us.
+#[cfg(not(target_os = "linux"))]
+fn starts(_machine: &Machine) -> bool {
+    false
+}
+
+/// A regular file that this process may execute.
+fn program_at(path: &Path) -> Option<Program> {
+    if !path.is_file() || rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_err() {
+        return None;
+    }
+    let is_static = matches!(Binary::read(path), Ok(Binary::Elf(elf)) if elf.interpreter.is_none());
+    Some(Program { path: path.to_owned(), is_static })
+}
+
+/// Whether `bytes` hold `text`. A loader is a third of a MiB and a hook waits for the answer, so only the places
+/// of the first byte are compared; that is several times as quick as every window.
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    let Some(first) = text.first() else { return true };
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        if rest[at..].starts_with(text) {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    false
+}
+
+/// Class, byte order and machine from the first 20 bytes of an ELF file.
+fn elf_identity(start: &[u8; 20]) -> Option<ElfIdentity> {
+    if !start.starts_with(b"\x7fELF") {
+        return None;
+    }
+    let bits = match start[4] {
+        1 => 32,
+        2 => 64,
+        _ => return None,
+    };
+    let machine = [start[18], start[19]];
+    match start[5] {
+        1 => Some((bits, Endian::Little, u16::from_le_bytes(machine))),
+        2 => Some((bits, Endian::Big, u16::from_be_bytes(machine))),
+        _ => None,
+    }
+}
+
+/// The first number with a dot in what a program says of itself: `qemu-x86_64 version 7.2.22 (Debian …)`,
+/// `wine-8.0 (Debian 8.0~repack-4)`, `v20.19.2`.
+fn version_number(text: &str) -> Option<String> {
+    text.split(|letter: char| !letter.is_ascii_digit() && letter != '.')
+        .map(|number| number.trim_matches('.'))
+        .find(|number| number.contains('.'))
+        .map(str::to_owned)
+}
+
+/// Wine's version from the head of the `wine.inf` beside it, which costs no process.
+fn wine_version(program: &Path) -> Option<String> {
+    if !program.file_name()?.to_str()?.starts_with("wine") {
+        return None;
+    }
+    program.ancestors().skip(1).take(3).find_map(|dir| {
+        let mut head = [0; 256];
+        let count = File::open(dir.join("share/wine/wine.inf")).ok()?.read(&mut head).ok()?;
+        let head = String::from_utf8_lossy(&head[..count]).into_owned();
+        version_number(head.split_once("Version: Wine ")?.1.lines().next()?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn program_in(dir: &Path, name: &str, mode: u32) -> PathBuf {
+        std::fs::create_dir_all(dir).unwrap();
+        let path = dir.join(name);
+        std::fs::write(&path, "#!/bin/sh\necho \"tool version 1.2.3 (of 2020)\"\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn host(path: &[&Path], cache: &Path) -> LocalHost {
+        LocalHost::new()
+            .with_variable("PATH", Some(std::env::join_paths(path).unwrap()))
+            .with_variable("TRIPLECHECK_CACHE", Some(cache.into()))
+    }
+
+    #[test]
+    fn programs_are_found_as_execvp_does_and_then_in_the_private_packages() {
+        let dir = tempfile::tempdir().unwrap();
+        let [first, second, cache] = ["first", "second", "cache"].map(|name| dir.path().join(name));
+        program_in(&first, "tool", 0o644);
+        std::fs::create_dir_all(first.join("directory")).unwrap();
+        let expected = program_in(&second, "tool", 0o755);
+        let private = program_in(&cache.join("packages/qemu-10.0/usr/bin"), "private", 0o755);
+        program_in(&cache.join("packages/qemu-10.0/usr/bin"), "tool", 0o755);
+        let host = host(&[&first, &second], &cache);
+        assert_eq!(host.find_program("tool").map(|found| found.path), Some(expected.clone()));
+        assert_eq!(host.find_program("private").map(|found| found.path), Some(private));
+        assert_eq!(host.find_program("directory"), None);
+        assert_eq!(host.find_program(first.join("tool").to_str().unwrap()), None);
+        let by_path = host.find_program(expected.to_str().unwrap()).unwrap();
+        assert_eq!((by_path.path, by_path.is_static), (expected, false));
+    }
+
+    #[test]
+    fn a_version_is_remembered_until_the_program_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let tool = program_in(dir.path(), "tool", 0o755);
+        let cache = dir.path().join("cache");
+        let version = || host(&[dir.path()], &cache).version(&tool);
+        assert_eq!(version().as_deref(), Some("1.2.3"));
+        assert_eq!(std::fs::read_dir(cache.join("versions")).unwrap().count(), 1);
+        assert_eq!(version().as_deref(), Some("1.2.3"));
+        std::fs::write(&tool, "#!/bin/sh\necho 1.10\n").unwrap();
+        assert_eq!(version().as_deref(), Some("1.10"));
+        std::fs::write(&tool, "#!/bin/sh\nexit 1\n").unwrap();
+        assert_eq!(version(), None);
+    }
+
+    #[test]
+    fn the_cache_is_where_the_variables_say() {
+        let cache_of = |own: Option<&str>, xdg: Option<&str>| {
+            let host = LocalHost::new()
+                .with_variable("TRIPLECHECK_CACHE", own.map(Into::into))
+                .with_variable("XDG_CACHE_HOME", xdg.map(Into::into))
+                .with_variable("HOME", Some("/h".into()));
+            host.cache_dir().to_str().unwrap().to_owned()
+        };
+        assert_eq!(cache_of(Some("/own"), Some("/xdg")), "/own");
+        assert_eq!(cache_of(Some("relative"), Some("/xdg")), "/xdg/triplecheck");
+        assert_eq!(cache_of(None, None), "/h/.cache/triplecheck");
+    }
+
+    #[test]
+    fn version_numbers_are_read_from_what_real_tools_print() {
+        for (text, expected) in [
+            ("qemu-x86_64 version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\n", Some("7.2.22")),
+            ("wine-8.0 (Debian 8.0~repack-4)", Some("8.0")),
+            ("wine-10.0-rc1", Some("10.0")),
+            ("v20.19.2\n", Some("20.19.2")),
+            ("no number here 42", None),
+            ("", None),
+        ] {
+            assert_eq!(version_number(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_found_wherever_it_stands() {
+        for (bytes, expected) in
+            [("--argv0", true), ("x---argv0", true), ("--argv", false), ("", false), ("--argv--argv0x", true)]
+        {
+            assert_eq!(holds(bytes.as_bytes(), b"--argv0"), expected, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_elf_file_has_no_machine() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = LocalHost::new();
+        for (name, bytes) in
+            [("empty", &b""[..]), ("text", b"this is a text of more than 20 bytes"), ("cut", b"\x7fELF")]
+        {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(host.elf_machine(&path), None, "{name}");
+        }
+        assert_eq!(host.elf_machine(dir.path()), None);
+        assert_eq!(host.elf_machine(&dir.path().join("absent")), None);
+    }
+}

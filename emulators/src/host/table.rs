@@ -1,0 +1,182 @@
+//! A host that exists in a test only: every answer is one that was put in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::{ElfIdentity, Host, Program};
+use crate::lookup::subject::identity;
+use crate::machine::Machine;
+
+/// A host made by hand. What was not put in is not there.
+#[derive(Debug, Clone)]
+pub struct TableHost {
+    triple: String,
+    os: String,
+    machine: &'static Machine,
+    executes: BTreeSet<&'static str>,
+    programs: BTreeMap<String, Program>,
+    versions: BTreeMap<PathBuf, String>,
+    files: BTreeMap<PathBuf, Option<ElfIdentity>>,
+    links: BTreeMap<PathBuf, PathBuf>,
+    texts: BTreeSet<(PathBuf, String)>,
+    builtin_wasi: Option<Vec<OsString>>,
+    env: BTreeMap<String, OsString>,
+}
+
+impl TableHost {
+    /// A host with nothing on it: no program, no file, no environment.
+    pub fn new(triple: &str, os: &str, machine: &'static Machine) -> Self {
+        Self {
+            triple: triple.to_owned(),
+            os: os.to_owned(),
+            machine,
+            executes: BTreeSet::new(),
+            programs: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            files: BTreeMap::new(),
+            links: BTreeMap::new(),
+            texts: BTreeSet::new(),
+            builtin_wasi: None,
+            env: BTreeMap::new(),
+        }
+    }
+
+    /// Its kernel starts programs for this machine too.
+    #[must_use]
+    pub fn executing(mut self, machine: &'static Machine) -> Self {
+        self.executes.insert(machine.name);
+        self
+    }
+
+    /// A dynamically linked program at this path, found by its path and by the path's last part.
+    #[must_use]
+    pub fn program(mut self, path: &str) -> Self {
+        self.add_program(path, false);
+        self
+    }
+
+    /// A statically linked program at this path, found by its path and by the path's last part.
+    #[must_use]
+    pub fn static_program(mut self, path: &str) -> Self {
+        self.add_program(path, true);
+        self
+    }
+
+    fn add_program(&mut self, path: &str, is_static: bool) {
+        let program = Program { path: path.into(), is_static };
+        let name = path.rsplit('/').next().unwrap_or(path);
+        self.programs.insert(name.to_owned(), program.clone());
+        self.programs.insert(path.to_owned(), program);
+        let own = identity(self.machine);
+        self.files.entry(path.into()).or_insert(own);
+    }
+
+    /// What `PATH --version` says, as a number.
+    #[must_use]
+    pub fn version_of(mut self, path: &str, version: &str) -> Self {
+        self.versions.insert(path.into(), version.to_owned());
+        self
+    }
+
+    /// A regular file that is no ELF file.
+    #[must_use]
+    pub fn file(mut self, path: &str) -> Self {
+        self.files.insert(path.into(), None);
+        self
+    }
+
+    /// An ELF file for this machine: a loader or a library.
+    #[must_use]
+    pub fn library(mut self, path: &str, machine: &Machine) -> Self {
+        let identity = identity(machine);
+        self.files.insert(path.into(), identity);
+        self
+    }
+
+    /// A symbolic link whose target, as written, leads nowhere on this host.
+    #[must_use]
+    pub fn dangling_link(mut self, path: &str, target: &str) -> Self {
+        self.links.insert(path.into(), target.into());
+        self
+    }
+
+    /// The file at this path holds this text.
+    #[must_use]
+    pub fn text_in(mut self, path: &str, text: &str) -> Self {
+        self.texts.insert((path.into(), text.to_owned()));
+        self
+    }
+
+    /// The words of a built-in WASI runtime.
+    #[must_use]
+    pub fn with_builtin_wasi(mut self, words: &[&str]) -> Self {
+        self.builtin_wasi = Some(words.iter().map(OsString::from).collect());
+        self
+    }
+
+    /// An environment variable of the caller.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+impl Host for TableHost {
+    fn os(&self) -> &str {
+        &self.os
+    }
+
+    fn machine(&self) -> &'static Machine {
+        self.machine
+    }
+
+    fn triple(&self) -> &str {
+        &self.triple
+    }
+
+    fn executes(&self, machine: &'static Machine) -> bool {
+        machine == self.machine || self.executes.contains(machine.name)
+    }
+
+    fn find_program(&self, name: &str) -> Option<Program> {
+        self.programs.get(name).cloned()
+    }
+
+    fn version(&self, program: &Path) -> Option<String> {
+        self.versions.get(program).cloned()
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        self.files.contains_key(path)
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        self.files.keys().any(|file| file != path && file.starts_with(path))
+    }
+
+    fn link_target(&self, path: &Path) -> Option<PathBuf> {
+        self.links.get(path).cloned()
+    }
+
+    fn elf_machine(&self, path: &Path) -> Option<ElfIdentity> {
+        *self.files.get(path)?
+    }
+
+    fn file_contains(&self, path: &Path, text: &str) -> bool {
+        self.texts.iter().any(|(file, held)| file == path && held == text)
+    }
+
+    fn builtin_wasi(&self) -> Option<Vec<OsString>> {
+        self.builtin_wasi.clone()
+    }
+
+    fn cache_dir(&self) -> PathBuf {
+        PathBuf::from("/cache")
+    }
+
+    fn env(&self, name: &str) -> Option<OsString> {
+        self.env.get(name).cloned()
+    }
+}
