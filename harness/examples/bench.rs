@@ -1,0 +1,272 @@
+//! The benchmark behind `ci/bench`: every line runs both of its sides in one go, in turn, and prints the ratio or
+//! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
+//!
+//! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `which`, `cell`, `wine`,
+//! `setup`), all where none is given.
+
+#![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
+#![expect(clippy::print_stdout, reason = "its lines are its result")]
+#![expect(clippy::cast_precision_loss, reason = "counts of runs are far below 2^52")]
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// One line of the benchmark.
+type Line = (&'static str, fn(&Bench) -> Outcome);
+
+fn main() -> Outcome {
+    let mut words = std::env::args().skip(1);
+    let binary = PathBuf::from(words.next().ok_or("usage: bench TRIPLECHECK [LINE]...")?);
+    let wanted: Vec<String> = words.collect();
+    let work = tempfile::tempdir()?;
+    let bench = Bench { binary, work: work.path().to_owned() };
+    let lines: [Line; 5] = [
+        ("exec", Bench::exec),
+        ("which", Bench::which),
+        ("cell", Bench::cell),
+        ("wine", Bench::wine),
+        ("setup", Bench::setup),
+    ];
+    for (name, line) in lines {
+        if (wanted.is_empty() || wanted.iter().any(|wanted| wanted == name))
+            && let Err(error) = line(&bench)
+        {
+            println!("{name:6} not measured: {error}");
+        }
+    }
+    Ok(())
+}
+
+struct Bench {
+    binary: PathBuf,
+    work: PathBuf,
+}
+
+/// Sorted samples in milliseconds.
+struct Samples(Vec<f64>);
+
+impl Samples {
+    fn median(&self) -> f64 {
+        self.0[self.0.len() / 2]
+    }
+}
+
+impl std::fmt::Display for Samples {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (least, most) = (self.0[0], self.0[self.0.len() - 1]);
+        write!(formatter, "{:.2} ms ({least:.2}–{most:.2})", self.median())
+    }
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn quiet(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn timed(command: &mut Command) -> Result<f64, Box<dyn std::error::Error>> {
+    let begun = Instant::now();
+    let status = command.status()?;
+    if !status.success() {
+        return Err(format!("`{command:?}` ended with {status}").into());
+    }
+    Ok(milliseconds(begun.elapsed()))
+}
+
+/// Runs two commands in turn, after one warm-up of each.
+fn paired(
+    runs: usize,
+    left: &dyn Fn() -> Command,
+    right: &dyn Fn() -> Command,
+) -> Result<(Samples, Samples), Box<dyn std::error::Error>> {
+    let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+    timed(&mut left())?;
+    timed(&mut right())?;
+    for _ in 0..runs {
+        lefts.push(timed(&mut left())?);
+        rights.push(timed(&mut right())?);
+    }
+    lefts.sort_by(f64::total_cmp);
+    rights.sort_by(f64::total_cmp);
+    Ok((Samples(lefts), Samples(rights)))
+}
+
+/// Processor time of all children that were waited for, in milliseconds.
+fn children_cpu() -> f64 {
+    // `getrusage` would need `unsafe` or another crate; the kernel tells the same in `/proc/self/stat`, in ticks
+    // of a hundredth of a second (proc(5), fields 16 and 17).
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let field = |index: usize| after.split_whitespace().nth(index).and_then(|text| text.parse::<f64>().ok());
+    (field(13).unwrap_or(0.0) + field(14).unwrap_or(0.0)) * 10.0
+}
+
+impl Bench {
+    /// A C program that prints one line, for the compiler `cc`.
+    fn hello(&self, cc: &str, name: &str) -> Result<PathBuf, Box<dyn std::error::Error>> {
+        let source = self.work.join("hello.c");
+        std::fs::write(&source, "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n")?;
+        let output = self.work.join(name);
+        let built = quiet(cc).arg("-O1").arg("-o").arg(&output).arg(&source).status();
+        if !built.is_ok_and(|status| status.success()) {
+            return Err(format!("`{cc}` is missing or fails").into());
+        }
+        Ok(output)
+    }
+
+    fn exec(&self) -> Outcome {
+        let hello = self.hello("aarch64-linux-gnu-gcc", "hello-aarch64")?;
+        let answer = Command::new(&self.binary).args(["which", "--json"]).arg(&hello).output()?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer.stdout)?;
+        let words = answer["command"].as_array().ok_or("`which` gives no command")?;
+        let words: Vec<&str> = words.iter().filter_map(|word| word.as_str()).collect();
+        let (program, rest) = words.split_first().ok_or("`which` gives an empty command")?;
+        let raw = || {
+            let mut command = quiet(program);
+            command.args(rest);
+            command
+        };
+        let ours = || {
+            let mut command = quiet(&self.binary);
+            command.arg("exec").arg(&hello);
+            command
+        };
+        let (ours, raw) = paired(200, &ours, &raw)?;
+        println!("exec   triplecheck exec {ours}, the emulator alone {raw}");
+        println!(
+            "       added {:.2} ms, ratio {:.3}",
+            ours.median() - raw.median(),
+            ours.median() / raw.median()
+        );
+        Ok(())
+    }
+
+    fn which(&self) -> Outcome {
+        let ours = || {
+            let mut command = quiet(&self.binary);
+            command.args(["which", "aarch64-unknown-linux-gnu"]);
+            command
+        };
+        let (ours, nothing) = paired(50, &ours, &|| quiet("true"))?;
+        println!("which  triplecheck which TRIPLE {ours}, `true` {nothing}");
+        Ok(())
+    }
+
+    /// What the harness costs a cell: a run of many trivial cells against the same guests started one by one. i686,
+    /// which the host runs itself: an emulator's own noise is larger than what is measured.
+    fn cell(&self) -> Outcome {
+        const CASES: usize = 300;
+        self.hello("i686-linux-gnu-gcc", "unused")?;
+        let cases: Vec<String> = (0..CASES).map(|number| format!("{{ name = \"{number}\" }}")).collect();
+        let manifest = format!(
+            "targets = [\"i686-unknown-linux-gnu\"]\n[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"hello.c\"\ncases = [{}]\n",
+            cases.join(", ")
+        );
+        std::fs::write(self.work.join("triplecheck.toml"), manifest)?;
+        // The harness leaves without waiting for its supervisors; here they are waited for, so that they are counted.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        let run = || {
+            let status = quiet(&self.binary).arg("-C").arg(&self.work).args(["run", "--json"]).status();
+            while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::empty()) {}
+            status
+        };
+        run()?;
+        let before = children_cpu();
+        if !run()?.success() {
+            return Err("the run has findings".into());
+        }
+        let harness = children_cpu() - before;
+        let build = self.work.join("target/triplecheck/build/c/c");
+        let guests =
+            ["x86_64-unknown-linux-gnu/hello", "i686-unknown-linux-gnu/hello"].map(|path| build.join(path));
+        let before = children_cpu();
+        for guest in &guests {
+            self.directly(guest, CASES)?;
+        }
+        let direct = children_cpu() - before;
+        let cells = CASES as f64;
+        println!(
+            "cell   {:.2} ms of CPU a cell and its native run under the harness, {:.2} ms alone: added {:.2} ms",
+            harness / cells,
+            direct / cells,
+            (harness - direct) / cells
+        );
+        Ok(())
+    }
+
+    /// Starts a guest as `which` says, so many times.
+    fn directly(&self, guest: &Path, times: usize) -> Outcome {
+        let answer = Command::new(&self.binary).args(["which", "--json"]).arg(guest).output()?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer.stdout)?;
+        let words = answer["command"].as_array().ok_or("`which` gives no command")?;
+        let words: Vec<&str> = words.iter().filter_map(|word| word.as_str()).collect();
+        let (program, rest) = words.split_first().ok_or("`which` gives an empty command")?;
+        for _ in 0..times {
+            timed(quiet(program).args(rest))?;
+        }
+        Ok(())
+    }
+
+    /// A warm run against `wine` with a server that has to be started.
+    fn wine(&self) -> Outcome {
+        let hello = self.hello("x86_64-w64-mingw32-gcc", "hello.exe")?;
+        let wine = ["/usr/lib/wine/wine64", "/usr/bin/wine64", "/usr/bin/wine"]
+            .into_iter()
+            .find(|path| Path::new(path).is_file())
+            .ok_or("there is no Wine")?;
+        let prefix = self.work.join("prefix");
+        let in_prefix = |program: &str| {
+            let mut command = quiet(program);
+            command.env("WINEPREFIX", &prefix).env("WINEDEBUG", "-all").env_remove("DISPLAY");
+            command
+        };
+        let server = ["/usr/lib/wine/wineserver64", "/usr/lib/wine/wineserver", "/usr/bin/wineserver"]
+            .into_iter()
+            .find(|path| Path::new(path).is_file())
+            .ok_or("there is no wineserver")?;
+        in_prefix(wine).args(["wineboot", "-i"]).status()?;
+        let ours = || {
+            let mut command = quiet(&self.binary);
+            command.arg("exec").arg(&hello);
+            command
+        };
+        timed(&mut ours())?;
+        let (mut warm, mut cold) = (Vec::new(), Vec::new());
+        for _ in 0..5 {
+            in_prefix(server).arg("-k").process_group(0).status()?;
+            in_prefix(server).arg("-w").status()?;
+            cold.push(timed(in_prefix(wine).arg(&hello))?);
+            warm.push(timed(&mut ours())?);
+        }
+        in_prefix(server).arg("-k").status()?;
+        warm.sort_by(f64::total_cmp);
+        cold.sort_by(f64::total_cmp);
+        let (warm, cold) = (Samples(warm), Samples(cold));
+        println!(
+            "wine   triplecheck exec {warm}, a cold `wine` {cold}: {:.1} times as fast",
+            cold.median() / warm.median()
+        );
+        Ok(())
+    }
+
+    /// A set-up that finds everything there.
+    fn setup(&self) -> Outcome {
+        let targets = ["aarch64-unknown-linux-gnu", "x86_64-pc-windows-gnu", "wasm32-wasip1"];
+        let ours = || {
+            let mut command = quiet(&self.binary);
+            command.arg("setup").arg("--yes").args(targets);
+            command
+        };
+        let (ours, nothing) = paired(5, &ours, &|| quiet("true"))?;
+        println!("setup  with everything there {ours}, `true` {nothing}");
+        Ok(())
+    }
+}

@@ -1,0 +1,49 @@
+//! Builds the programs of a suite for the host and for every target: one cargo call for all of them, the C
+//! compiler of each, or files that are there already.
+//!
+//! A build that fails for one target leaves the others whole; its text is kept and told once.
+
+pub mod c;
+pub mod cargo;
+mod resolve;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::events::BuildFailure;
+
+pub use resolve::resolve;
+
+/// A program of a suite, built for some targets.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Its name in cases.
+    pub name: String,
+    /// The file for each target, by target as text; the host's triple is the baseline.
+    pub files: BTreeMap<String, PathBuf>,
+    /// What kind of program it is.
+    pub kind: ProgramKind,
+}
+
+/// What kind of program, and what it needs to be started as its build system would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgramKind {
+    /// Started as it is, in a directory of its own.
+    Plain,
+    /// A test binary of cargo's, started in its package's directory with what cargo sets.
+    CargoTest {
+        /// The package's directory.
+        package_dir: PathBuf,
+        /// Variables that `cargo test` sets, the same for all targets.
+        env: Vec<(String, String)>,
+    },
+}
+
+/// What a build came to.
+#[derive(Debug, Default)]
+pub struct Built {
+    /// The programs that there are for at least the host or one target.
+    pub programs: Vec<Program>,
+    /// What failed.
+    pub failures: Vec<BuildFailure>,
+}

@@ -1,0 +1,178 @@
+//! C programs: each source is one program, compiled by each target's compiler.
+//!
+//! A program whose source, headers beside it, flags and compiler have not changed is not compiled again; the
+//! key stands in a file beside it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::{Built, Program, ProgramKind};
+use crate::error::{About as _, Error, Result};
+use crate::events::BuildFailure;
+use crate::plan::PlannedSuite;
+use crate::toolchain::Cc;
+
+/// A target and its C compiler.
+#[derive(Debug)]
+pub struct CTarget {
+    /// The target, as text.
+    pub target: String,
+    /// Its compiler.
+    pub cc: Cc,
+    /// The suffix of its programs.
+    pub exe_suffix: &'static str,
+}
+
+/// One compilation.
+struct Unit<'a> {
+    name: &'a str,
+    source: &'a Path,
+    target: &'a CTarget,
+    output: PathBuf,
+    args: Vec<String>,
+    key: String,
+}
+
+/// Compiles every source of `suite` for every target, `jobs` at a time, into `out_dir`.
+pub fn build(
+    suite: &PlannedSuite,
+    sources: &[PathBuf],
+    targets: &[CTarget],
+    out_dir: &Path,
+    jobs: usize,
+) -> Result<Built> {
+    let mut units = Vec::new();
+    for source in sources {
+        let name = source.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let hash = hash_source(source)?;
+        for target in targets {
+            units.push(unit(suite, name, source, &hash, target, out_dir));
+        }
+    }
+    let mut built = Built::default();
+    let mut programs: BTreeMap<String, Program> = BTreeMap::new();
+    for (unit, result) in compile_all(&units, jobs) {
+        match result? {
+            None => {
+                let program = programs.entry(unit.name.to_owned()).or_insert_with(|| Program {
+                    name: unit.name.to_owned(),
+                    files: BTreeMap::new(),
+                    kind: ProgramKind::Plain,
+                });
+                program.files.insert(unit.target.target.clone(), unit.output.clone());
+            }
+            Some(text) => built.failures.push(BuildFailure {
+                target: unit.target.target.clone(),
+                program: Some(unit.name.to_owned()),
+                text,
+            }),
+        }
+    }
+    built.programs = programs.into_values().collect();
+    Ok(built)
+}
+
+fn unit<'a>(
+    suite: &PlannedSuite,
+    name: &'a str,
+    source: &'a Path,
+    source_hash: &str,
+    target: &'a CTarget,
+    out_dir: &Path,
+) -> Unit<'a> {
+    let refinement = suite.refinement(name);
+    let output = out_dir.join(&suite.name).join(&target.target).join(format!("{name}{}", target.exe_suffix));
+    let mut args: Vec<String> = target.cc.args.clone();
+    args.extend(refinement.flags.iter().cloned());
+    args.extend(["-o".into(), output.display().to_string(), source.display().to_string()]);
+    args.extend(refinement.link.iter().cloned());
+    args.extend(target.cc.libraries.iter().cloned());
+    let mut hasher = blake3::Hasher::new();
+    for part in [source_hash, &identity(&target.cc.program)] {
+        hasher.update(part.as_bytes()).update(&[0]);
+    }
+    for arg in &args {
+        hasher.update(arg.as_bytes()).update(&[0]);
+    }
+    let key = hasher.finalize().to_hex().to_string();
+    Unit { name, source, target, output, args, key }
+}
+
+/// A compiler by its path, size and time: another version behind the same name compiles anew.
+fn identity(program: &Path) -> String {
+    let meta = fs_err::metadata(program).ok();
+    let seen = meta.map(|meta| (meta.len(), meta.modified().ok()));
+    format!("{} {seen:?}", program.display())
+}
+
+/// The source with the headers that stand beside it.
+fn hash_source(source: &Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&fs_err::read(source).about("read", source)?);
+    let directory = source.parent().unwrap_or(Path::new("."));
+    let mut headers: Vec<PathBuf> = fs_err::read_dir(directory)
+        .about("list", directory)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "h"))
+        .collect();
+    headers.sort();
+    for header in headers {
+        hasher.update(&fs_err::read(&header).about("read", &header)?);
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Compiles what has changed, and gives the results in the order of `units`.
+fn compile_all<'a>(units: &'a [Unit<'a>], jobs: usize) -> Vec<(&'a Unit<'a>, Result<Option<String>>)> {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(units.len()) {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                while let Some((index, unit)) = next_of(next, units) {
+                    // The receiver outlives the scope.
+                    let _ = sender.send((index, compile(unit)));
+                }
+            });
+        }
+    });
+    drop(sender);
+    let mut results: Vec<(usize, Result<Option<String>>)> = receiver.into_iter().collect();
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(index, result)| (&units[index], result)).collect()
+}
+
+fn next_of<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
+    let index = next.fetch_add(1, Ordering::Relaxed);
+    items.get(index).map(|item| (index, item))
+}
+
+/// `None` when the program is there, else what the compiler said.
+fn compile(unit: &Unit<'_>) -> Result<Option<String>> {
+    let stamp = PathBuf::from(format!("{}.key", unit.output.display()));
+    let known = fs_err::read_to_string(&stamp).is_ok_and(|key| key == unit.key);
+    if known && unit.output.is_file() {
+        return Ok(None);
+    }
+    let directory = unit.output.parent().unwrap_or(Path::new("."));
+    fs_err::create_dir_all(directory).about("create", directory)?;
+    let output = duct::cmd(&unit.target.cc.program, &unit.args)
+        .dir(unit.source.parent().unwrap_or(Path::new(".")))
+        .stdin_null()
+        // duct applies what is outermost first: standard error joins a standard output that is captured already.
+        .stderr_to_stdout()
+        .stdout_capture()
+        .unchecked()
+        .run()
+        .map_err(|error| {
+            Error::world(format!("cannot start `{}`", unit.target.cc.program.display())).caused_by(error)
+        })?;
+    if !output.status.success() {
+        return Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned()));
+    }
+    fs_err::write(&stamp, &unit.key).about("write", &stamp)?;
+    Ok(None)
+}

@@ -1,0 +1,149 @@
+//! What was typed. `exec` and the hidden subcommands are taken before this, because a hook call must not pay
+//! for a parser.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Builds, runs and compares test programs on every target, with the emulator looked up.
+#[derive(Debug, Parser)]
+#[command(name = "triplecheck", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// Act as if started in this directory
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build, run natively and on every target, compare, report
+    Run(RunArgs),
+    /// Run one foreign program: the hook for waf, cargo, meson, CMake, autotools, Go
+    Exec(ExecArgs),
+    /// The emulator that would run a triple or a file, its command line, and why
+    Which(WhichArgs),
+    /// Every target, and whether it can be built and run here
+    Targets(TargetsArgs),
+    /// What is missing, broken or too old for a target, and the fix
+    Doctor(DoctorArgs),
+    /// Install what doctor finds missing
+    Setup(SetupArgs),
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Suites or cases: `rust`, `rust::args`, `'c::*'`; all where none is given
+    #[arg(value_name = "SUITE|CASE-GLOB")]
+    pub filters: Vec<String>,
+    /// A target triple, optionally with `@CPU`; instead of the manifest's
+    #[arg(short, long = "target", value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Install what is missing first
+    #[arg(long)]
+    pub setup: bool,
+    /// Do not ask before installing
+    #[arg(long, requires = "setup")]
+    pub yes: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How many guests run at once [default: the number of processors]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Deadline of every case: 60s, 500ms, 2m
+    #[arg(long, value_name = "DURATION", value_parser = crate::manifest::parse_duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// Whatever could not run is an error (exit status 69)
+    #[arg(long)]
+    pub require: bool,
+    /// The manifest, instead of the nearest one
+    #[arg(long, value_name = "FILE")]
+    pub manifest_path: Option<PathBuf>,
+    /// How the emulator is chosen.
+    #[command(flatten)]
+    pub lookup: LookupArgs,
+}
+
+/// What the user prefers in the lookup.
+#[derive(Debug, Args, Default)]
+pub struct LookupArgs {
+    /// Use this kind of emulator: native, qemu-user, wine, wasi
+    #[arg(long, value_name = "KIND")]
+    pub emulator: Option<String>,
+    /// The CPU model to emulate
+    #[arg(long, value_name = "MODEL")]
+    pub cpu: Option<String>,
+    /// Model the least that the target promises, so that a violation shows
+    #[arg(long)]
+    pub floor: bool,
+    /// Where the guest's loader and libraries are
+    #[arg(long, value_name = "DIR")]
+    pub sysroot: Vec<PathBuf>,
+}
+
+/// `exec`.
+#[derive(Debug, Args)]
+pub struct ExecArgs {
+    /// The target the program must be for
+    #[arg(short, long = "target", value_name = "TARGET")]
+    pub target: Option<String>,
+    /// The exit status for failures of the hook itself, instead of 125, 126 and 127
+    #[arg(long, value_name = "N")]
+    pub infra_code: Option<u8>,
+    /// How the emulator is chosen.
+    #[command(flatten)]
+    pub lookup: LookupArgs,
+    /// The program and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "PROGRAM")]
+    pub words: Vec<OsString>,
+}
+
+/// `which`.
+#[derive(Debug, Args)]
+pub struct WhichArgs {
+    /// Triples or files
+    #[arg(required = true, value_name = "TRIPLE|FILE")]
+    pub inputs: Vec<OsString>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+    /// How the emulator is chosen.
+    #[command(flatten)]
+    pub lookup: LookupArgs,
+}
+
+/// `targets`.
+#[derive(Debug, Args)]
+pub struct TargetsArgs {
+    /// Only targets that can be run here
+    #[arg(long)]
+    pub runnable: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Triples; the manifest's, or all that are known to work, where none is given
+    #[arg(value_name = "TRIPLE")]
+    pub targets: Vec<String>,
+}
+
+/// `setup`.
+#[derive(Debug, Args)]
+pub struct SetupArgs {
+    /// Triples; the manifest's where none is given
+    #[arg(value_name = "TRIPLE")]
+    pub targets: Vec<String>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+}

@@ -1,0 +1,48 @@
+//! The commands: each takes what was typed and gives the exit status. Printing happens here and below.
+
+pub mod doctor;
+pub mod exec;
+pub mod run;
+pub mod setup;
+pub mod targets;
+pub mod which;
+
+use triplecheck_emulators::host::LocalHost;
+use triplecheck_emulators::launch::Kind;
+use triplecheck_emulators::lookup::Options;
+
+use crate::cli::LookupArgs;
+use crate::error::{Error, Result};
+
+/// The options of a lookup from what was typed.
+pub(crate) fn options(args: &LookupArgs) -> Result<Options> {
+    const KINDS: [Kind; 4] = [Kind::Native, Kind::QemuUser, Kind::Wine, Kind::Wasi];
+    let emulator = match &args.emulator {
+        None => None,
+        Some(name) => {
+            let kind = KINDS.into_iter().find(|kind| kind.to_string() == *name);
+            let known = KINDS.map(|kind| kind.to_string()).join("`, `");
+            Some(kind.ok_or_else(|| {
+                Error::user(format!("there is no emulator kind `{name}`; known are `{known}`"))
+            })?)
+        }
+    };
+    Ok(Options {
+        emulator,
+        cpu: args.cpu.clone(),
+        floor: args.floor,
+        sysroots: args.sysroot.clone(),
+        ..Options::default()
+    })
+}
+
+/// The host as it is, with our own binary as WASI runtime.
+pub(crate) fn host() -> LocalHost {
+    let host = LocalHost::new();
+    match std::env::current_exe() {
+        Ok(exe) if cfg!(feature = "wasi") => {
+            host.with_builtin_wasi(vec![exe.into_os_string(), crate::WASI_SUBCOMMAND.into()])
+        }
+        _ => host,
+    }
+}

@@ -1,0 +1,147 @@
+//! `triplecheck run`: the main job on the terminal. Standard output gets the report; progress goes to standard
+//! error.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use triplecheck_emulators::host::{Host as _, LocalHost};
+use triplecheck_emulators::target::Target;
+
+use crate::cli::RunArgs;
+use crate::error::{About as _, Error, Result};
+use crate::manifest::{self, Project};
+use crate::plan::{Plan, Request};
+use crate::progress::Progress;
+use crate::report;
+use crate::run::{Run, run as run_plan};
+use crate::supervise::StopFlag;
+
+/// Runs and reports; the exit status.
+pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> {
+    let project = manifest::locate(directory, args.manifest_path.as_deref())?;
+    let host = super::host();
+    let plan = plan(&project, args, &host)?;
+    if args.setup {
+        let targets: Vec<Target> = plan.targets.iter().map(|planned| planned.target.clone()).collect();
+        // What could not be installed is not an error of the run: it is listed there with its reason.
+        super::setup::install(&project.root, &targets, args.yes)?;
+    }
+    let host = if args.setup { super::host() } else { host };
+    let state = state_dir(&project);
+    let stop = stop_on_signals()?;
+    let run = Run {
+        plan: &plan,
+        host: &host,
+        run_dir: state.join("runs").join(run_name()),
+        build_dir: state.join("build"),
+        jobs: args.jobs.unwrap_or_else(default_jobs),
+        stop: &stop,
+        command: command_words(directory, args),
+    };
+    let mut progress = Progress::new(args.json);
+    let summary = run_plan(&run, &mut progress)?;
+    progress.finish();
+    let text = if args.json {
+        report::json::render(&summary, args.require)?
+    } else {
+        report::text::render(&summary)
+    };
+    out.write_all(text.as_bytes())
+        .map_err(|error| Error::world("cannot print the report").caused_by(error))?;
+    Ok(summary.exit_code(args.require))
+}
+
+fn plan(project: &Project, args: &RunArgs, host: &LocalHost) -> Result<Plan> {
+    let request = Request {
+        targets: args.targets.clone(),
+        filters: args.filters.clone(),
+        timeout: args.timeout,
+        options: super::options(&args.lookup)?,
+    };
+    Plan::new(project, &request, host.triple(), &expand)
+}
+
+/// The targets of the project in `directory`, for commands that take them from there.
+pub(crate) fn manifest_targets(directory: &Path) -> Result<Vec<Target>> {
+    let project = manifest::locate(directory, None)?;
+    let plan = Plan::new(&project, &Request::default(), super::host().triple(), &expand)?;
+    Ok(plan.targets.into_iter().map(|planned| planned.target).collect())
+}
+
+/// The files that a glob matches below `root`, sorted; `*` matches within one path element only.
+fn expand(root: &Path, glob: &str) -> Result<Vec<PathBuf>> {
+    let mut found = vec![root.to_owned()];
+    for element in Path::new(glob).components() {
+        let element = element.as_os_str().to_string_lossy().into_owned();
+        let mut next = Vec::new();
+        for directory in found {
+            if !element.contains('*') {
+                next.push(directory.join(&element));
+                continue;
+            }
+            for entry in fs_err::read_dir(&directory).about("list", &directory)? {
+                let name = entry.about("list", &directory)?.file_name();
+                if crate::pattern::glob(&element, &name.to_string_lossy()) {
+                    next.push(directory.join(name));
+                }
+            }
+        }
+        found = next;
+    }
+    found.retain(|path| path.is_file());
+    found.sort();
+    Ok(found)
+}
+
+/// Where runs and builds of a project are kept: cargo's target directory, which every project ignores already.
+fn state_dir(project: &Project) -> PathBuf {
+    project.root.join("target").join("triplecheck")
+}
+
+/// A name that sorts by time and is unique on this machine.
+fn run_name() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let (day, second) = (now.as_secs() / 86_400, now.as_secs() % 86_400);
+    let date = crate::date::Date::from_unix_days(i64::try_from(day).unwrap_or(0));
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{date}-{hour:02}{minute:02}{second:02}-{}", std::process::id())
+}
+
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// The words that start this run again, to which a case and a target are added.
+fn command_words(directory: &Path, args: &RunArgs) -> Vec<String> {
+    let mut words = vec!["triplecheck".to_owned()];
+    let here = std::env::current_dir().ok();
+    if here.as_deref() != Some(directory) {
+        words.extend(["-C".to_owned(), crate::shell::quote(&directory.display().to_string())]);
+    }
+    words.push("run".to_owned());
+    if let Some(path) = &args.manifest_path {
+        words.extend(["--manifest-path".to_owned(), crate::shell::quote(&path.display().to_string())]);
+    }
+    if let Some(kind) = &args.lookup.emulator {
+        words.extend(["--emulator".to_owned(), kind.clone()]);
+    }
+    if let Some(cpu) = &args.lookup.cpu {
+        words.extend(["--cpu".to_owned(), crate::shell::quote(cpu)]);
+    }
+    words
+}
+
+/// The first SIGINT or SIGTERM ends guests in order and reports what there is; the second ends us at once.
+fn stop_on_signals() -> Result<StopFlag> {
+    let register = || -> std::io::Result<StopFlag> {
+        let flag = StopFlag::new()?;
+        let seen = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            signal_hook::flag::register_conditional_shutdown(signal, 130, seen.clone())?;
+            signal_hook::flag::register(signal, seen.clone())?;
+            signal_hook::low_level::pipe::register(signal, flag.waker()?)?;
+        }
+        Ok(flag)
+    };
+    register().map_err(|error| Error::world("cannot listen for signals").caused_by(error))
+}

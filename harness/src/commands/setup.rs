@@ -1,0 +1,124 @@
+//! `triplecheck setup`: shows what is missing, asks once, installs it, and says what is there afterwards.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use triplecheck_emulators::host::Host;
+use triplecheck_emulators::launch::Preparation;
+use triplecheck_emulators::target::Target;
+
+use crate::cli::SetupArgs;
+use crate::error::{Error, Result};
+use crate::prepare::{self, Lifetime};
+use crate::report::text::seconds;
+use crate::setup::{self, Consent, Ended, Hooks, Plan, Report, Request, Wants};
+use crate::toolchain::progress::PlainProgress;
+
+/// Sets up the named targets, or those of the manifest; the exit status.
+pub fn setup(directory: &Path, args: &SetupArgs) -> Result<u8> {
+    let targets = if args.targets.is_empty() {
+        super::run::manifest_targets(directory)?
+    } else {
+        let parse = |text: &String| Target::parse(text).map_err(crate::plan::unknown_triple);
+        args.targets.iter().map(parse).collect::<Result<_>>()?
+    };
+    install(directory, &targets, args.yes)
+}
+
+/// Sets up `targets` for the project in `directory`; the exit status.
+pub(crate) fn install(directory: &Path, targets: &[Target], yes: bool) -> Result<u8> {
+    let look = || -> Box<dyn Host> { Box::new(super::host()) };
+    let request = Request { project_dir: directory, targets, wants: Wants::ALL };
+    let begun = std::time::Instant::now();
+    let mut asker = Asker { yes };
+    let ended = setup::setup(&look, &request, &mut asker, &mut PlainProgress::new(std::io::stderr()));
+    let talk = match &ended {
+        Ended::Complete => format!("everything is there for {}\n", count(targets.len())),
+        Ended::Refused(_, Consent::NobodyToAsk) => {
+            "nothing was changed: there is no terminal to ask on\n  try: the same command with --yes\n"
+                .to_owned()
+        }
+        Ended::Refused(..) => "nothing was changed\n".to_owned(),
+        Ended::Ran(report) => {
+            let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            told(report, targets.len()) + &format!("set-up took {}\n", seconds(took))
+        }
+    };
+    say(&talk)?;
+    Ok(ended.status())
+}
+
+fn count(targets: usize) -> String {
+    if targets == 1 { "the target".to_owned() } else { format!("all {targets} targets") }
+}
+
+fn say(text: &str) -> Result<()> {
+    anstream::stderr()
+        .write_all(text.as_bytes())
+        .map_err(|error| Error::world("cannot print").caused_by(error))
+}
+
+/// What failed and what is missing still, each with the command that would mend it.
+fn told(report: &Report, targets: usize) -> String {
+    let mut text = String::new();
+    for step in &report.steps {
+        if let Some(failure) = &step.failure {
+            text.push_str(&format!("failed: {}: {failure}\n", step.step.title()));
+        }
+    }
+    for step in &report.missing.steps {
+        let kind = if step.optional { "could be better" } else { "missing" };
+        text.push_str(&format!(
+            "{kind}: {} ({})\n  try: {}\n",
+            step.reason,
+            step.targets.join(", "),
+            step.command
+        ));
+    }
+    for impossible in &report.missing.impossible {
+        text.push_str(&format!("not possible: {}: {}\n", impossible.triple, impossible.text));
+        for advice in &impossible.advice {
+            text.push_str(&format!("  try: {advice}\n"));
+        }
+    }
+    if report.missing.is_complete() {
+        text.push_str(&format!("{} can be built and run\n", count(targets)));
+    }
+    text
+}
+
+/// Shows the plan; asks on a terminal, unless `--yes` has answered.
+struct Asker {
+    yes: bool,
+}
+
+impl Hooks for Asker {
+    fn confirm(&mut self, plan: &Plan) -> Consent {
+        let mut text = String::from("to be done:\n");
+        for (number, step) in plan.steps.iter().enumerate() {
+            let size = step.bytes.map_or(String::new(), |bytes| format!(", {} MiB to fetch", bytes >> 20));
+            let root = if step.needs_root { ", as root" } else { "" };
+            text.push_str(&format!("  {}. {}\n     {}{size}{root}\n", number + 1, step.title(), step.reason));
+        }
+        if say(&text).is_err() {
+            return Consent::NobodyToAsk;
+        }
+        if self.yes {
+            return Consent::Yes;
+        }
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return Consent::NobodyToAsk;
+        }
+        let mut answer = String::new();
+        let asked = say("go on? [Y/n] ").is_ok() && std::io::stdin().lock().read_line(&mut answer).is_ok();
+        match answer.trim() {
+            "" | "y" | "Y" | "yes" if asked && !answer.is_empty() => Consent::Yes,
+            _ => Consent::No,
+        }
+    }
+
+    fn prepare(&mut self, preparation: &Preparation) -> Result<(), String> {
+        let options = prepare::Options { lifetime: Lifetime::Call, node_script: crate::NODE_SCRIPT };
+        prepare::prepare(preparation, options).map(drop).map_err(|error| format!("failed to {error}"))
+    }
+}

@@ -1,0 +1,278 @@
+//! What happens in a run, as it happens: the only output of a run. Reports, and later resume and merge, read
+//! the recorded events and nothing else.
+//!
+//! `events.jsonl` is one JSON object a line, appended and flushed at once, so that a killed run keeps all that
+//! was finished. A reader ignores fields it does not know, and refuses a newer [`SCHEMA`].
+
+use std::io::{BufRead as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::compare::{Difference, Rule};
+use crate::error::{About as _, Error, Result};
+use crate::observation::End;
+use crate::verdict::Verdict;
+
+/// The version of the event format.
+pub const SCHEMA: u32 = 1;
+
+/// One event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The first line of every run.
+    RunStarted(RunStarted),
+    /// A build began.
+    BuildStarted {
+        /// The suite.
+        suite: String,
+        /// What is built, in words.
+        what: String,
+    },
+    /// A build ended.
+    BuildFinished {
+        /// The suite.
+        suite: String,
+        /// How long it took.
+        duration_ms: u64,
+        /// What failed, by target; the text is the compiler's own.
+        failures: Vec<BuildFailure>,
+    },
+    /// The native run of a case.
+    Observed(Observed),
+    /// A cell is decided.
+    Cell(Cell),
+    /// A cell did not run.
+    NotRun(NotRun),
+    /// The last line of a run that came to its end.
+    RunFinished {
+        /// From the first event to this one.
+        duration_ms: u64,
+        /// Whether the user interrupted it.
+        interrupted: bool,
+    },
+}
+
+/// What a run is about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The run's name: time and process, unique on this machine.
+    pub run: String,
+    /// The version of triplecheck.
+    pub version: String,
+    /// The version of the comparison rules.
+    pub rules_version: u32,
+    /// The host's triple.
+    pub host: String,
+    /// The kernel's release, which user-mode emulation depends on.
+    pub kernel: String,
+    /// The rustc that built both sides, if any did: `rustc 1.95.0 (59807616e 2026-04-14)`.
+    pub rustc: Option<String>,
+    /// The targets in the order of the report.
+    pub targets: Vec<TargetInfo>,
+    /// The words that start this run again, but for its filters.
+    pub command: Vec<String>,
+}
+
+/// A target of the run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TargetInfo {
+    /// The triple, with its variant.
+    pub target: String,
+    /// The kind of emulator, `None` where there is none.
+    pub emulator: Option<String>,
+    /// Its version.
+    pub emulator_version: Option<String>,
+    /// Why it cannot be run or built here.
+    pub reason: Option<String>,
+    /// The command that would make it possible.
+    pub fix: Option<String>,
+}
+
+/// A build that failed for one target.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BuildFailure {
+    /// The target.
+    pub target: String,
+    /// The program, where only one failed.
+    pub program: Option<String>,
+    /// What the compiler said.
+    pub text: String,
+}
+
+/// A native run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Observed {
+    /// The suite.
+    pub suite: String,
+    /// The case.
+    pub case: String,
+    /// How it ended.
+    pub end: End,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+/// A decided cell.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cell {
+    /// The suite.
+    pub suite: String,
+    /// The case.
+    pub case: String,
+    /// The target.
+    pub target: String,
+    /// The kind of emulator that ran it.
+    pub emulator: String,
+    /// What it amounts to, expectations applied.
+    pub verdict: Verdict,
+    /// What it amounts to by itself.
+    pub observed: Verdict,
+    /// The rules by which it counts as equal.
+    pub rules: Vec<RuleCount>,
+    /// One sentence on why, where something is known.
+    pub cause: Option<String>,
+    /// What differs.
+    pub differences: Vec<Difference>,
+    /// How long it took on the target.
+    pub duration_ms: u64,
+    /// How long it took natively.
+    pub native_ms: u64,
+    /// The target's peak memory.
+    pub peak_rss_bytes: u64,
+    /// Processes it left behind, which were ended.
+    pub leaked: Vec<String>,
+    /// The command that repeats this cell.
+    pub repeat: String,
+    /// Where its outputs are kept, for findings.
+    pub kept: Option<PathBuf>,
+    /// The reason of the expectation that applied.
+    pub expected: Option<String>,
+}
+
+/// A rule and how often it was needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleCount {
+    /// The rule.
+    pub rule: Rule,
+    /// How often.
+    pub count: u64,
+}
+
+/// A cell that did not run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NotRun {
+    /// The suite.
+    pub suite: String,
+    /// The case; `*` for all of the suite.
+    pub case: String,
+    /// The target.
+    pub target: String,
+    /// Why.
+    pub reason: String,
+    /// The command that would make it run, where one would.
+    pub fix: Option<String>,
+    /// `not-run`, `missing` or `extra`.
+    pub verdict: Verdict,
+    /// Whether the manifest or the test itself leaves it out: nothing on this machine would make it run.
+    #[serde(default)]
+    pub declared: bool,
+}
+
+/// Appends events to a file.
+#[derive(Debug)]
+pub struct Log {
+    path: PathBuf,
+    file: fs_err::File,
+}
+
+impl Log {
+    /// Starts a new file.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = fs_err::File::create_new(path).about("create", path)?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Appends one event: one `write` of one whole line, so that a reader never sees half of it from us.
+    pub fn append(&mut self, event: &Event) -> Result<()> {
+        let mut line = serde_json::to_vec(event)
+            .map_err(|error| Error::ours("cannot write an event as JSON").caused_by(error))?;
+        line.push(b'\n');
+        self.file.write_all(&line).about("append to", &self.path)
+    }
+}
+
+/// Reads the events of a run. A last line cut short (the machine died while it was written) is left out.
+pub fn read(path: &Path) -> Result<Vec<Event>> {
+    let file = fs_err::File::open(path).about("read", path)?;
+    let mut events = Vec::new();
+    let mut lines = std::io::BufReader::new(file).split(b'\n').enumerate().peekable();
+    while let Some((number, line)) = lines.next() {
+        let line = line.about("read", path)?;
+        match serde_json::from_slice::<Event>(&line) {
+            Ok(Event::RunStarted(run)) if run.schema > SCHEMA => {
+                return Err(Error::user(format!(
+                    "`{}` was written by a newer triplecheck ({}, schema {})",
+                    path.display(),
+                    run.version,
+                    run.schema
+                ))
+                .hint("use that version, or a newer one"));
+            }
+            Ok(event) => events.push(event),
+            Err(_) if lines.peek().is_none() => {}
+            Err(error) => {
+                return Err(Error::user(format!("line {} of `{}` is no event", number + 1, path.display()))
+                    .caused_by(error));
+            }
+        }
+    }
+    Ok(events)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finished() -> Event {
+        Event::RunFinished { duration_ms: 5, interrupted: false }
+    }
+
+    #[test]
+    fn events_survive_a_cut_last_line_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let mut log = Log::create(&path).unwrap();
+        log.append(&finished()).unwrap();
+        log.append(&finished()).unwrap();
+        assert_eq!(read(&path).unwrap().len(), 2);
+        let whole = fs_err::read(&path).unwrap();
+        fs_err::write(&path, &whole[..whole.len() - 9]).unwrap();
+        assert_eq!(read(&path).unwrap().len(), 1, "the half line is left out");
+        fs_err::write(&path, [b"{\"event\":\"cell\"\n".as_slice(), &whole].concat()).unwrap();
+        let error = read(&path).unwrap_err().render();
+        assert!(error.contains("line 1"), "{error}");
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        let newer = RunStarted {
+            schema: SCHEMA + 1,
+            run: "r".into(),
+            version: "9.0.0".into(),
+            rules_version: 9,
+            host: "h".into(),
+            kernel: String::new(),
+            rustc: None,
+            targets: Vec::new(),
+            command: Vec::new(),
+        };
+        Log::create(&path).unwrap().append(&Event::RunStarted(newer)).unwrap();
+        assert!(read(&path).unwrap_err().render().contains("newer triplecheck (9.0.0"));
+    }
+}

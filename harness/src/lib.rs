@@ -1,0 +1,33 @@
+//! The harness: builds test programs for every target, runs them under the emulator that the lookup chose,
+//! compares each run with the native one, and says what differs. See ARCHITECTURE.md for the map.
+
+pub mod build;
+pub mod cli;
+pub mod commands;
+pub mod compare;
+pub mod date;
+pub mod diagnose;
+pub mod doctor;
+pub mod error;
+pub mod events;
+pub mod libtest;
+pub mod manifest;
+pub mod observation;
+pub mod pattern;
+pub mod plan;
+pub mod prepare;
+pub mod progress;
+pub mod report;
+pub mod run;
+pub mod setup;
+pub mod shell;
+pub mod supervise;
+pub mod toolchain;
+pub mod verdict;
+#[cfg(feature = "wasi")]
+pub mod wasi;
+
+/// The hidden subcommand that is the built-in WASI runtime.
+pub const WASI_SUBCOMMAND: &str = "__wasi";
+/// The script that makes node a WASI runtime, for modules that throw exceptions.
+pub const NODE_SCRIPT: &str = include_str!("wasi/node.mjs");

@@ -1,0 +1,71 @@
+//! The `triplecheck` command: takes what was typed, calls the library, turns the result into an exit status.
+//!
+//! The hidden subcommands and `exec` are recognised before the command line is parsed, because each is started
+//! once per guest.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use triplecheck::cli::{Cli, Command};
+use triplecheck::commands;
+use triplecheck::error::{Error, Result};
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    match words.get(1).and_then(|word| word.to_str()) {
+        Some(triplecheck::supervise::SUBCOMMAND) => return triplecheck::supervise::child_main(),
+        #[cfg(feature = "wasi")]
+        Some(triplecheck::WASI_SUBCOMMAND) => return ExitCode::from(triplecheck::wasi::main(&words[2..])),
+        _ => {}
+    }
+    triplecheck::supervise::reset_child_signal();
+    if let Some(request) = commands::exec::from_words(&words) {
+        return refused(&commands::exec::exec(&request), None);
+    }
+    // `cargo triplecheck …` passes its own name as the first word.
+    let words = words
+        .iter()
+        .enumerate()
+        .filter(|(index, word)| !(*index == 1 && word.as_os_str() == OsStr::new("triplecheck")));
+    let cli = Cli::parse_from(words.map(|(_, word)| word));
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let here = std::env::current_dir()
+        .map_err(|error| Error::world("cannot find the current directory").caused_by(error))?;
+    let directory: PathBuf = cli.directory.map_or(here.clone(), |directory| here.join(directory));
+    let directory = std::path::absolute(&directory)
+        .map_err(|error| Error::world(format!("cannot use `{}`", directory.display())).caused_by(error))?;
+    let mut out = anstream::stdout();
+    let code = match cli.command {
+        Command::Run(args) => commands::run::run(&directory, &args, &mut out)?,
+        Command::Exec(args) => {
+            let infra_code = args.infra_code;
+            let request = commands::exec::from_args(args)?;
+            return Ok(refused(&commands::exec::exec(&request), infra_code));
+        }
+        Command::Which(args) => commands::which::which(&args, &mut out)?,
+        Command::Targets(args) => commands::targets::targets(&args, &mut out, &mut anstream::stderr())?,
+        Command::Doctor(args) => commands::doctor::doctor(&directory, &args, &mut out)?,
+        Command::Setup(args) => commands::setup::setup(&directory, &args)?,
+    };
+    Ok(ExitCode::from(code))
+}
+
+fn refused(refusal: &commands::exec::Refusal, infra_code: Option<u8>) -> ExitCode {
+    fail(&refusal.error);
+    ExitCode::from(infra_code.unwrap_or(refusal.code))
+}
+
+/// Prints an error with its hints. A closed standard error leaves only the exit status.
+fn fail(error: &Error) -> ExitCode {
+    let _ = writeln!(anstream::stderr(), "triplecheck: {}", error.render());
+    ExitCode::from(error.exit_code())
+}

@@ -1,0 +1,62 @@
+//! The messages a user sees for a manifest that is wrong, and the forms that are right.
+
+use super::*;
+
+#[track_caller]
+fn problem(text: &str) -> String {
+    match Manifest::parse(&Source::new("triplecheck.toml", text)) {
+        Ok(_) => panic!("accepted:\n{text}"),
+        Err(error) => error.render(),
+    }
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_the_nearest_known_one() {
+    let text =
+        problem("targets = []\n\n[[suite]]\nname = \"unit\"\nkind = \"cargo-test\"\nprofil = \"release\"\n");
+    assert!(text.contains("unknown field `profil`"), "{text}");
+    assert!(text.contains("triplecheck.toml:6:1"), "{text}");
+    assert!(text.contains("did you mean `profile`?"), "{text}");
+}
+
+#[test]
+fn every_value_that_is_wrong_is_marked() {
+    for (text, line, part) in [
+        ("targets = [\"a\"", 1, "array"),
+        ("[[suite]]\nname = \"c\"\nkind = \"c\"", 2, "lacks `sources`"),
+        ("[[suite]]\nname = \"c\"\nkind = \"rust\"", 3, "unknown variant `rust`"),
+        ("[target.'cfg(sunny)']\nenv = {}", 1, "`sunny` is no property of a target"),
+        (
+            "[[expect]]\ntest = \"a\"\ntarget = \"*\"\nverdict = \"bad\"\nreason = \"\"",
+            4,
+            "unknown verdict `bad`",
+        ),
+        (
+            "[[expect]]\ntest = \"a\"\ntarget = \"*\"\nverdict = \"differs\"\nreason = \"\"\nuntil = \"soon\"",
+            6,
+            "`soon` is no date",
+        ),
+    ] {
+        let problem = problem(text);
+        assert!(problem.contains(part), "{problem}");
+        assert!(problem.contains(&format!("triplecheck.toml:{line}:")), "{problem}");
+    }
+}
+
+#[test]
+fn durations_have_units() {
+    assert_eq!(parse_duration("500ms"), Ok(std::time::Duration::from_millis(500)));
+    assert_eq!(parse_duration("2m"), Ok(std::time::Duration::from_secs(120)));
+    for wrong in ["", "60", "1h", "s", "-1s", "1.5s"] {
+        assert!(parse_duration(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn sources_are_one_string_or_a_list() {
+    for sources in ["\"c/*.c\"", "[\"c/*.c\"]"] {
+        let text = format!("[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = {sources}\n");
+        let manifest = Manifest::parse(&Source::new("t", text)).unwrap();
+        assert_eq!(manifest.suite[0].sources, ["c/*.c"]);
+    }
+}

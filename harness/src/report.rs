@@ -1,0 +1,95 @@
+//! Reports: readers of a run's events. [`Summary`] folds the events; each writer below turns one into text.
+
+pub mod json;
+pub mod text;
+
+use std::collections::BTreeMap;
+
+use crate::diagnose::{self, Finding};
+use crate::events::{BuildFailure, Cell, Event, NotRun, RunStarted};
+use crate::verdict::{Verdict, Weight};
+
+/// All that the events of a run amount to.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// The run's first event.
+    pub run: Option<RunStarted>,
+    /// Decided cells, in the order in which they were decided.
+    pub cells: Vec<Cell>,
+    /// Cells that did not run.
+    pub not_run: Vec<NotRun>,
+    /// Builds that failed, with their suite.
+    pub build_failures: Vec<(String, BuildFailure)>,
+    /// How long the run took, `None` while it has not ended.
+    pub duration_ms: Option<u64>,
+    /// Whether the user interrupted it.
+    pub interrupted: bool,
+    /// How many native runs there were.
+    pub native_runs: u64,
+}
+
+impl Summary {
+    /// Folds all events of a run.
+    pub fn of(events: impl IntoIterator<Item = Event>) -> Self {
+        let mut summary = Self::default();
+        for event in events {
+            summary.apply(event);
+        }
+        summary
+    }
+
+    /// Folds one event.
+    pub fn apply(&mut self, event: Event) {
+        match event {
+            Event::RunStarted(run) => self.run = Some(run),
+            Event::BuildStarted { .. } => {}
+            Event::BuildFinished { suite, failures, .. } => {
+                self.build_failures.extend(failures.into_iter().map(|failure| (suite.clone(), failure)));
+            }
+            Event::Observed(_) => self.native_runs += 1,
+            Event::Cell(cell) => self.cells.push(cell),
+            Event::NotRun(not_run) => self.not_run.push(not_run),
+            Event::RunFinished { duration_ms, interrupted } => {
+                self.duration_ms = Some(duration_ms);
+                self.interrupted = interrupted;
+            }
+        }
+    }
+
+    /// The findings, one per cause.
+    pub fn findings(&self) -> Vec<Finding> {
+        diagnose::findings(&self.cells)
+    }
+
+    /// How many cells have each verdict; verdicts without a cell are left out.
+    pub fn counts(&self) -> BTreeMap<Verdict, u64> {
+        let mut counts = BTreeMap::new();
+        let verdicts = self.cells.iter().map(|cell| cell.verdict);
+        for verdict in verdicts.chain(self.not_run.iter().map(|cell| cell.verdict)) {
+            *counts.entry(verdict).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether something did not run that would on a machine with everything installed.
+    fn lacks(&self) -> bool {
+        self.not_run.iter().any(|cell| cell.verdict == Verdict::NotRun && !cell.declared)
+    }
+
+    /// The exit status of `run`: 0 all as expected, 1 findings, 2 a build failed, 69 nothing ran at all or
+    /// `require_all` and something did not run, 130 interrupted.
+    pub fn exit_code(&self, require_all: bool) -> u8 {
+        let finding = self.cells.iter().any(|cell| cell.verdict.weight() == Weight::Finding);
+        if self.interrupted {
+            130
+        } else if !self.build_failures.is_empty() {
+            2
+        } else if finding {
+            1
+        } else if self.cells.is_empty() || (require_all && self.lacks()) {
+            69
+        } else {
+            0
+        }
+    }
+}

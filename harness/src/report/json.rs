@@ -1,0 +1,133 @@
+//! The JSON report: one object, schema 1. Fields are only ever added.
+
+use serde::Serialize;
+
+use super::Summary;
+use crate::diagnose::Finding;
+use crate::error::{Error, Result};
+use crate::events::{RuleCount, TargetInfo};
+use crate::verdict::Verdict;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: u32,
+    run: &'a str,
+    host: &'a str,
+    rustc: Option<&'a str>,
+    targets: &'a [TargetInfo],
+    cells: Vec<CellRow<'a>>,
+    findings: Vec<Finding>,
+    not_run: Vec<NotRunRow<'a>>,
+    build_failures: Vec<BuildRow<'a>>,
+    counts: std::collections::BTreeMap<&'static str, u64>,
+    duration_ms: Option<u64>,
+    interrupted: bool,
+    exit: u8,
+}
+
+#[derive(Serialize)]
+struct CellRow<'a> {
+    suite: &'a str,
+    case: &'a str,
+    target: &'a str,
+    emulator: &'a str,
+    verdict: Verdict,
+    observed: Verdict,
+    rules: &'a [RuleCount],
+    cause: Option<&'a str>,
+    duration_ms: u64,
+    native_ms: u64,
+    repeat: &'a str,
+}
+
+#[derive(Serialize)]
+struct NotRunRow<'a> {
+    suite: &'a str,
+    case: &'a str,
+    target: &'a str,
+    verdict: Verdict,
+    reason: &'a str,
+    fix: Option<&'a str>,
+    declared: bool,
+}
+
+#[derive(Serialize)]
+struct BuildRow<'a> {
+    suite: &'a str,
+    target: &'a str,
+    program: Option<&'a str>,
+    text: &'a str,
+}
+
+/// The whole report as one JSON object with a line feed at its end.
+pub fn render(summary: &Summary, require_all: bool) -> Result<String> {
+    let run = summary.run.as_ref();
+    let report = Report {
+        schema: 1,
+        run: run.map_or("", |run| &run.run),
+        host: run.map_or("", |run| &run.host),
+        rustc: run.and_then(|run| run.rustc.as_deref()),
+        targets: run.map_or(&[], |run| &run.targets),
+        cells: cells(summary),
+        findings: summary.findings(),
+        not_run: not_run(summary),
+        build_failures: builds(summary),
+        counts: summary.counts().into_iter().map(|(verdict, count)| (verdict.name(), count)).collect(),
+        duration_ms: summary.duration_ms,
+        interrupted: summary.interrupted,
+        exit: summary.exit_code(require_all),
+    };
+    let mut text = serde_json::to_string(&report)
+        .map_err(|error| Error::ours("cannot write the report as JSON").caused_by(error))?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn cells(summary: &Summary) -> Vec<CellRow<'_>> {
+    summary
+        .cells
+        .iter()
+        .map(|cell| CellRow {
+            suite: &cell.suite,
+            case: &cell.case,
+            target: &cell.target,
+            emulator: &cell.emulator,
+            verdict: cell.verdict,
+            observed: cell.observed,
+            rules: &cell.rules,
+            cause: cell.cause.as_deref(),
+            duration_ms: cell.duration_ms,
+            native_ms: cell.native_ms,
+            repeat: &cell.repeat,
+        })
+        .collect()
+}
+
+fn not_run(summary: &Summary) -> Vec<NotRunRow<'_>> {
+    summary
+        .not_run
+        .iter()
+        .map(|cell| NotRunRow {
+            suite: &cell.suite,
+            case: &cell.case,
+            target: &cell.target,
+            verdict: cell.verdict,
+            reason: &cell.reason,
+            fix: cell.fix.as_deref(),
+            declared: cell.declared,
+        })
+        .collect()
+}
+
+fn builds(summary: &Summary) -> Vec<BuildRow<'_>> {
+    summary
+        .build_failures
+        .iter()
+        .map(|(suite, failure)| BuildRow {
+            suite,
+            target: &failure.target,
+            program: failure.program.as_deref(),
+            text: &failure.text,
+        })
+        .collect()
+}

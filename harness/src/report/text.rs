@@ -1,0 +1,258 @@
+//! The terminal report: a grid of cases × targets, the findings with both values, what did not run and how it
+//! could, and the counts. Readable without colour; width is the reader's, so columns are numbered targets.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::Summary;
+use crate::diagnose::Finding;
+use crate::events::{Cell, NotRun, TargetInfo};
+use crate::verdict::Verdict;
+
+/// Suites with more cases than this show only the rows in which something is to be seen.
+const ROWS_SHOWN_MAX: usize = 60;
+/// The most lines of one compiler message that are shown; the whole is in the events.
+const BUILD_LINES_MAX: usize = 40;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// The whole report.
+pub fn render(summary: &Summary) -> String {
+    let mut out = String::new();
+    let targets = summary.run.as_ref().map_or(&[][..], |run| &run.targets);
+    legend(&mut out, targets);
+    for suite in suites(summary) {
+        grid(&mut out, &suite, targets, summary);
+    }
+    if !summary.cells.is_empty() {
+        let _ = writeln!(out, "\n{DIM}{}{DIM:#}", symbol_legend(summary));
+    }
+    builds(&mut out, summary);
+    let findings = summary.findings();
+    for finding in &findings {
+        self::finding(&mut out, finding);
+    }
+    not_run(&mut out, &summary.not_run);
+    counts(&mut out, summary, findings.len());
+    out
+}
+
+/// One character per verdict.
+fn symbol(verdict: Verdict) -> (char, Style) {
+    match verdict {
+        Verdict::Same => ('=', GOOD),
+        Verdict::Equivalent => ('≈', GOOD),
+        Verdict::Expected => ('x', WARN),
+        Verdict::Differs => ('≠', BAD),
+        Verdict::CrossFail => ('F', BAD),
+        Verdict::FailsNatively => ('N', BAD),
+        Verdict::Timeout => ('T', BAD),
+        Verdict::EmulatorFault => ('E', BAD),
+        Verdict::Inconclusive => ('?', BAD),
+        Verdict::Flaky => ('~', BAD),
+        Verdict::UnexpectedPass => ('P', BAD),
+        Verdict::Expired => ('D', BAD),
+        Verdict::Missing => ('-', DIM),
+        Verdict::Extra => ('+', DIM),
+        Verdict::NotRun => ('·', DIM),
+    }
+}
+
+fn symbol_legend(summary: &Summary) -> String {
+    let counts = summary.counts();
+    let shown = Verdict::ALL.into_iter().filter(|verdict| counts.contains_key(verdict));
+    shown.map(|verdict| format!("{} {verdict}", symbol(verdict).0)).collect::<Vec<_>>().join("   ")
+}
+
+fn legend(out: &mut String, targets: &[TargetInfo]) {
+    let width = targets.iter().map(|target| target.target.len()).max().unwrap_or(0);
+    for (number, target) in targets.iter().enumerate() {
+        let how = match (&target.reason, &target.emulator) {
+            (Some(reason), _) => format!("cannot run here: {reason}"),
+            (None, Some(kind)) => match &target.emulator_version {
+                Some(version) => format!("{kind} {version}"),
+                None => kind.clone(),
+            },
+            (None, None) => String::new(),
+        };
+        let _ = writeln!(out, "{:>3}  {:width$}  {DIM}{how}{DIM:#}", number + 1, target.target);
+    }
+}
+
+fn suites(summary: &Summary) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for cell in &summary.cells {
+        if !names.contains(&cell.suite) {
+            names.push(cell.suite.clone());
+        }
+    }
+    names
+}
+
+fn grid(out: &mut String, suite: &str, targets: &[TargetInfo], summary: &Summary) {
+    let mut rows: BTreeMap<&str, BTreeMap<&str, Verdict>> = BTreeMap::new();
+    for cell in summary.cells.iter().filter(|cell| cell.suite == suite) {
+        rows.entry(&cell.case).or_default().insert(&cell.target, cell.verdict);
+    }
+    for cell in summary.not_run.iter().filter(|cell| cell.suite == suite && cell.case != "*") {
+        rows.entry(&cell.case).or_default().entry(&cell.target).or_insert(cell.verdict);
+    }
+    let plain = |verdict: &Verdict| matches!(verdict, Verdict::Same | Verdict::Equivalent);
+    let interesting = |row: &BTreeMap<&str, Verdict>| !row.values().all(plain);
+    let all = rows.len();
+    let quiet = all > ROWS_SHOWN_MAX;
+    let shown: Vec<_> = rows.iter().filter(|(_, row)| !quiet || interesting(row)).collect();
+    let width = shown.iter().map(|(case, _)| case.chars().count()).max().unwrap_or(0).clamp(suite.len(), 60);
+    let numbers: String = (1..=targets.len()).map(|number| format!("{number:>3}")).collect();
+    let _ = writeln!(out, "\n{BOLD}{suite:width$}{BOLD:#}  {DIM}{numbers}{DIM:#}");
+    for (case, row) in &shown {
+        let _ = write!(out, "{:width$}  ", shorten(case, width));
+        for target in targets {
+            match row.get(target.target.as_str()) {
+                Some(verdict) => {
+                    let (symbol, style) = symbol(*verdict);
+                    let _ = write!(out, "  {style}{symbol}{style:#}");
+                }
+                None => out.push_str("   "),
+            }
+        }
+        out.push('\n');
+    }
+    if shown.len() < all {
+        let _ = writeln!(out, "{DIM}{} more cases, equal on every target{DIM:#}", all - shown.len());
+    }
+}
+
+/// Keeps the end of a long name, which is the part that tells tests apart.
+fn shorten(name: &str, width: usize) -> String {
+    let count = name.chars().count();
+    if count <= width {
+        return name.to_owned();
+    }
+    let kept: String = name.chars().skip(count + 1 - width).collect();
+    format!("…{kept}")
+}
+
+fn builds(out: &mut String, summary: &Summary) {
+    let mut by_text: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (suite, failure) in &summary.build_failures {
+        let what = failure.program.as_ref().map_or(suite.clone(), |program| format!("{suite}::{program}"));
+        by_text.entry(&failure.text).or_default().push(format!("{what} for {}", failure.target));
+    }
+    for (text, whats) in by_text {
+        let _ = writeln!(out, "\n{BAD}does not build{BAD:#}  {}", whats.join(", "));
+        for line in text.lines().take(BUILD_LINES_MAX) {
+            let _ = writeln!(out, "  {line}");
+        }
+        let rest = text.lines().count().saturating_sub(BUILD_LINES_MAX);
+        if rest > 0 {
+            let _ = writeln!(out, "  {DIM}… {rest} more lines{DIM:#}");
+        }
+    }
+}
+
+fn finding(out: &mut String, finding: &Finding) {
+    let (_, style) = symbol(finding.verdict);
+    let _ = writeln!(
+        out,
+        "\n{style}{}{style:#}  {BOLD}{}{BOLD:#}  on {}",
+        finding.verdict,
+        finding.case,
+        finding.targets.join(", ")
+    );
+    if let (Some(native), Some(target)) = (&finding.native, &finding.target_value) {
+        let place = finding.place.as_deref().unwrap_or_default();
+        let _ = writeln!(out, "  {DIM}{place}{DIM:#}");
+        for (side, value) in [("native", native), ("target", target)] {
+            for (number, line) in value.lines().enumerate() {
+                let label = if number == 0 { side } else { "" };
+                let _ = writeln!(out, "    {label:7} {line}");
+            }
+        }
+    }
+    if let Some(cause) = &finding.cause {
+        let _ = writeln!(out, "  cause   {cause}");
+    }
+    if let Some(trait_) = &finding.trait_ {
+        let _ = writeln!(out, "  where   {trait_}");
+    }
+    if let Some(kept) = &finding.kept {
+        let _ = writeln!(out, "  {DIM}output  {}{DIM:#}", kept.display());
+    }
+    let _ = writeln!(out, "  repeat  {}", finding.repeat);
+}
+
+/// One line per reason, with what it concerns counted and the command that would change it.
+fn not_run(out: &mut String, cells: &[NotRun]) {
+    let mut by_reason: BTreeMap<(&str, Option<&str>, Verdict), Vec<&NotRun>> = BTreeMap::new();
+    for cell in cells {
+        by_reason.entry((&cell.reason, cell.fix.as_deref(), cell.verdict)).or_default().push(cell);
+    }
+    for ((reason, fix, verdict), cells) in by_reason {
+        let mut targets: Vec<&str> = cells.iter().map(|cell| cell.target.as_str()).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        let what = match cells.as_slice() {
+            [cell] if cell.case == "*" => format!("suite {}", cell.suite),
+            [cell] => format!("{}::{}", cell.suite, cell.case),
+            cells => format!("{} cells, first {}::{}", cells.len(), cells[0].suite, cells[0].case),
+        };
+        let _ = writeln!(out, "\n{WARN}{verdict}{WARN:#}  {what}  on {}", targets.join(", "));
+        let _ = writeln!(out, "  reason  {reason}");
+        if let Some(fix) = fix {
+            let _ = writeln!(out, "  try     {fix}");
+        }
+    }
+}
+
+fn counts(out: &mut String, summary: &Summary, findings: usize) {
+    let counts = summary.counts();
+    let told: Vec<String> = Verdict::ALL
+        .into_iter()
+        .filter_map(|verdict| counts.get(&verdict).map(|count| format!("{count} {verdict}")))
+        .collect();
+    let compared = summary.cells.len();
+    let style = if findings == 0 && summary.build_failures.is_empty() { GOOD } else { BAD };
+    let time = summary.duration_ms.map_or(String::new(), |ms| format!(" in {}", seconds(ms)));
+    let cells = if compared == 1 { "cell" } else { "cells" };
+    let _ = writeln!(
+        out,
+        "\n{style}{} finding{}{style:#} · {compared} {cells} compared with native{time}: {}",
+        findings,
+        if findings == 1 { "" } else { "s" },
+        if told.is_empty() { "nothing ran".to_owned() } else { told.join(", ") }
+    );
+    rules(out, &summary.cells);
+    if summary.interrupted {
+        let _ = writeln!(out, "{WARN}interrupted: what was not finished is not in these numbers{WARN:#}");
+    }
+}
+
+/// Which rules made cells equivalent: a rule that nobody sees hides faults.
+fn rules(out: &mut String, cells: &[Cell]) {
+    let mut fired: BTreeMap<&str, u64> = BTreeMap::new();
+    for cell in cells {
+        for rule in &cell.rules {
+            *fired.entry(rule.rule.name()).or_default() += 1;
+        }
+    }
+    if !fired.is_empty() {
+        let told: Vec<String> = fired.iter().map(|(rule, count)| format!("{rule} in {count}")).collect();
+        let _ = writeln!(out, "{DIM}equal after rules: {}{DIM:#}", told.join(", "));
+    }
+}
+
+/// `850 ms`, `12.3 s`, `4 min 5 s`.
+pub fn seconds(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}

@@ -1,0 +1,143 @@
+//! The main job: build, run natively and on every target, compare, and record every step as an event.
+//!
+//! One thread coordinates: it owns the events and the comparisons. Workers only run guests. A target's run of
+//! a case starts when the native one has ended, because its deadline comes from the native duration.
+
+mod cell;
+mod coordinate;
+mod guests;
+mod judge;
+mod keep;
+mod preparations;
+mod schedule;
+mod tests_batch;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use triplecheck_emulators::host::Host;
+use triplecheck_emulators::lookup::{Decision, lookup};
+use triplecheck_emulators::target::Target;
+
+use crate::error::{About as _, Result};
+use crate::events::{Event, Log, NotRun, RunStarted, SCHEMA, TargetInfo};
+use crate::plan::{Plan, PlannedTarget};
+use crate::report::Summary;
+use crate::supervise::StopFlag;
+use crate::verdict::Verdict;
+
+pub(crate) use cell::launch_environment;
+pub use guests::{Guest, GuestCase};
+
+/// Everything a run is given.
+pub struct Run<'a> {
+    /// What to do.
+    pub plan: &'a Plan,
+    /// The machine.
+    pub host: &'a (dyn Host + Sync),
+    /// Where it keeps its events and what it keeps of findings.
+    pub run_dir: PathBuf,
+    /// Where programs are built.
+    pub build_dir: PathBuf,
+    /// How many guests run at once.
+    pub jobs: usize,
+    /// Set when the user asks to stop.
+    pub stop: &'a StopFlag,
+    /// The words that start this run again, without filters and targets.
+    pub command: Vec<String>,
+}
+
+/// Told of every event as it is recorded.
+pub trait Observer {
+    /// One event, after it was written.
+    fn event(&mut self, event: &Event);
+}
+
+/// Records events: to the file first, then to the summary and to whoever watches.
+pub(crate) struct Recorder<'a> {
+    log: Log,
+    summary: Summary,
+    observer: &'a mut dyn Observer,
+    started: Instant,
+}
+
+impl Recorder<'_> {
+    pub(crate) fn record(&mut self, event: Event) -> Result<()> {
+        self.log.append(&event)?;
+        self.observer.event(&event);
+        self.summary.apply(event);
+        Ok(())
+    }
+}
+
+/// Runs the plan. An error ends it early; everything that was recorded until then is kept in its events.
+pub fn run(run: &Run<'_>, observer: &mut dyn Observer) -> Result<Summary> {
+    fs_err::create_dir_all(&run.run_dir).about("create", &run.run_dir)?;
+    let log = Log::create(&run.run_dir.join("events.jsonl"))?;
+    let mut recorder = Recorder { log, summary: Summary::default(), observer, started: Instant::now() };
+    let mut guests = guests::Guests::prepare(run)?;
+    recorder.record(Event::RunStarted(started(run, &guests)))?;
+    guests.report_blocked(run, &mut recorder)?;
+    let built = guests.build(run, &mut recorder)?;
+    schedule::schedule(run, &guests, &built, &mut recorder)?;
+    let interrupted = run.stop.is_stopped();
+    let duration_ms = millis(recorder.started.elapsed());
+    recorder.record(Event::RunFinished { duration_ms, interrupted })?;
+    Ok(recorder.summary)
+}
+
+fn started(run: &Run<'_>, guests: &guests::Guests) -> RunStarted {
+    RunStarted {
+        schema: SCHEMA,
+        run: run.run_dir.file_name().and_then(|name| name.to_str()).unwrap_or("run").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        rules_version: crate::compare::RULES_VERSION,
+        host: run.host.triple().to_owned(),
+        kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
+        rustc: guests.rustc(),
+        targets: run.plan.targets.iter().map(|target| target_info(run, guests, target)).collect(),
+        command: run.command.clone(),
+    }
+}
+
+fn target_info(run: &Run<'_>, guests: &guests::Guests, planned: &PlannedTarget) -> TargetInfo {
+    let blocked = guests.blocked(&planned.target);
+    let (emulator, program) = match lookup(run.host, &planned.target, None, &planned.options) {
+        Decision::Run(launch, _) => (Some(launch.emulator.kind), launch.emulator.program),
+        Decision::Cannot(..) => (None, None),
+    };
+    TargetInfo {
+        target: planned.target.to_string(),
+        emulator: emulator.map(|kind| kind.to_string()),
+        emulator_version: program.and_then(|program| run.host.version(&program)),
+        reason: blocked.map(|blocked| blocked.reason.clone()),
+        fix: blocked.and_then(|blocked| blocked.fix.clone()),
+    }
+}
+
+/// Why nothing of a target can be run.
+#[derive(Debug, Clone)]
+pub(crate) struct Blocked {
+    pub(crate) reason: String,
+    pub(crate) fix: Option<String>,
+}
+
+impl Blocked {
+    /// The event for a case (or `*`) that this keeps from running.
+    pub(crate) fn not_run(&self, suite: &str, case: &str, target: &Target) -> NotRun {
+        NotRun {
+            suite: suite.to_owned(),
+            case: case.to_owned(),
+            target: target.to_string(),
+            reason: self.reason.clone(),
+            fix: self.fix.clone(),
+            verdict: Verdict::NotRun,
+            declared: false,
+        }
+    }
+}
+
+/// A duration in whole milliseconds, as reports have it.
+pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,296 @@
+//! One run of one guest: look its emulator up, lay out its directory, start it supervised, collect what it
+//! showed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use triplecheck_emulators::binary::Binary;
+use triplecheck_emulators::launch::{CommandLine, EnvChange, Guest, Kind, Launch};
+use triplecheck_emulators::lookup::{Decision, lookup};
+
+use super::preparations::Preparations;
+use super::{Blocked, Run};
+use crate::error::{About as _, Error, Result};
+use crate::observation::{End, Observation};
+use crate::plan::PlannedTarget;
+use crate::supervise::{self, Job, Limits, Stdin, Supervised, Termination};
+
+/// How long a guest has to end by itself after SIGTERM before SIGKILL.
+const GRACE: Duration = Duration::from_secs(2);
+/// The most of each output stream that is kept and compared: a test that prints more says nothing more.
+pub(crate) const OUTPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The most of one produced file that is compared.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub(crate) struct Start<'a> {
+    pub(crate) program: &'a Path,
+    pub(crate) args: &'a [OsString],
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) stdin: Option<&'a Path>,
+    pub(crate) files: &'a [String],
+    /// Where it is started; a fresh empty directory where `None`.
+    pub(crate) dir: Option<&'a Path>,
+    pub(crate) deadline: Duration,
+}
+
+/// Starts guests; shared by all workers.
+pub(crate) struct Starter<'a> {
+    run: &'a Run<'a>,
+    preparations: Preparations,
+    /// Working directories live here and nowhere else.
+    work: tempfile::TempDir,
+    decisions: Mutex<HashMap<(PathBuf, String), std::sync::Arc<Decision>>>,
+    counter: std::sync::atomic::AtomicU64,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// What came of a start.
+pub(crate) enum Started {
+    /// It ran, under this kind of emulator.
+    Ran(Box<Observation>, Kind),
+    /// It could not be run here.
+    Blocked(Blocked),
+}
+
+impl<'a> Starter<'a> {
+    pub(crate) fn new(run: &'a Run<'a>) -> Result<Self> {
+        let work = tempfile::Builder::new()
+            .prefix("triplecheck-")
+            .tempdir()
+            .map_err(|error| Error::world("cannot make a temporary directory").caused_by(error))?;
+        Ok(Self {
+            run,
+            preparations: Preparations::default(),
+            work,
+            decisions: Mutex::new(HashMap::new()),
+            counter: std::sync::atomic::AtomicU64::new(0),
+            environment: environment(),
+        })
+    }
+
+    /// Runs a guest to its end.
+    pub(crate) fn start(&self, planned: &PlannedTarget, start: &Start<'_>) -> Result<Started> {
+        let decision = self.decide(planned, start.program);
+        let launch = match &*decision {
+            Decision::Run(launch, _) => launch,
+            Decision::Cannot(reason, _) => {
+                let fix = super::guests::fix(reason, &planned.target);
+                return Ok(Started::Blocked(Blocked { reason: reason.text.clone(), fix }));
+            }
+        };
+        if let Some(preparation) = &launch.preparation
+            && let Err(reason) = self.preparations.ensure(preparation)
+        {
+            let fix = Some(format!("triplecheck setup {}", planned.target));
+            return Ok(Started::Blocked(Blocked { reason, fix }));
+        }
+        let place = self.place(start)?;
+        let supervised = self.supervise(launch, planned, start, &place)?;
+        let observation = collect(&supervised, start, &place)?;
+        place.remove();
+        Ok(Started::Ran(Box::new(observation), launch.emulator.kind))
+    }
+
+    /// The decision for this file; the same file is asked about once.
+    fn decide(&self, planned: &PlannedTarget, program: &Path) -> std::sync::Arc<Decision> {
+        let key = (program.to_owned(), planned.target.to_string());
+        let lock = || self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(&key) {
+            return known.clone();
+        }
+        let mut options = planned.options.clone();
+        options.origin = program.parent().map(Path::to_path_buf);
+        options.library_path.extend(options.origin.clone());
+        let decision = match Binary::read(program) {
+            Ok(binary) => lookup(self.run.host, &planned.target, Some(&binary), &options),
+            Err(error) => super::guests::unreadable(program, &error),
+        };
+        lock().entry(key).or_insert_with(|| decision.into()).clone()
+    }
+
+    fn place(&self, start: &Start<'_>) -> Result<Place> {
+        let number = self.counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let root = self.work.path().join(format!("{number}"));
+        let cwd = root.join("cwd");
+        let tmp = root.join("tmp");
+        for directory in [&cwd, &tmp] {
+            fs_err::create_dir_all(directory).about("create", directory)?;
+        }
+        let cwd = start.dir.map_or(cwd, Path::to_path_buf);
+        Ok(Place { cwd, tmp, stdout: root.join("stdout"), stderr: root.join("stderr"), root })
+    }
+
+    fn supervise(
+        &self,
+        launch: &Launch,
+        planned: &PlannedTarget,
+        start: &Start<'_>,
+        place: &Place,
+    ) -> Result<Supervised> {
+        let guest = Guest { program: start.program, argv0: None, args: start.args };
+        let command = launch.command(&guest);
+        let mut set: Vec<(OsString, OsString)> = vec![("TMPDIR".into(), place.tmp.clone().into_os_string())];
+        set.extend(planned.env.iter().chain(&start.env).map(|(name, value)| (name.into(), value.into())));
+        let env = apply(self.environment.clone(), set, &command);
+        let job = Job {
+            program: &command.program,
+            argv0: command.argv0.as_deref(),
+            args: &command.args,
+            env: &env,
+            dir: &place.cwd,
+            stdin: start.stdin.map_or(Stdin::Null, Stdin::File),
+            stdout: &place.stdout,
+            stderr: &place.stderr,
+            limits: Limits { deadline: start.deadline, grace: GRACE, output_bytes_max: OUTPUT_BYTES_MAX },
+        };
+        supervise::run(&job, Some(self.run.stop)).map_err(|error| {
+            Error::world(format!("cannot supervise `{}`", start.program.display())).caused_by(error)
+        })
+    }
+
+    /// Ends what preparations started: Wine's server.
+    pub(crate) fn finish(self) -> Result<()> {
+        self.preparations.end()?;
+        let path = self.work.path().to_owned();
+        self.work.close().about("remove", path)
+    }
+}
+
+/// The directories and files of one run.
+struct Place {
+    root: PathBuf,
+    cwd: PathBuf,
+    tmp: PathBuf,
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Place {
+    /// Removes it at once, so that a thousand cells do not fill the disk; what cannot be removed now goes with
+    /// the whole directory at the end, whose failure is told.
+    fn remove(self) {
+        let _ = fs_err::remove_dir_all(self.root);
+    }
+}
+
+fn collect(supervised: &Supervised, start: &Start<'_>, place: &Place) -> Result<Observation> {
+    let read = |path: &Path| match fs_err::read(path) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::world(format!("cannot read `{}`", path.display())).caused_by(error)),
+    };
+    Ok(Observation {
+        end: end(&supervised.termination),
+        stdout: read(&place.stdout)?,
+        stderr: read(&place.stderr)?,
+        files: produced(&place.cwd, start.files)?,
+        wall: supervised.wall,
+        cpu: supervised.cpu,
+        peak_rss_bytes: supervised.peak_rss_bytes,
+        leaked: supervised.leaked.iter().map(|survivor| survivor.name.clone()).collect(),
+        // The program's own path first: it may lie below one of the directories.
+        roots: vec![
+            (start.program.to_owned(), "<program>"),
+            (place.cwd.clone(), "<cwd>"),
+            (place.tmp.clone(), "<tmp>"),
+        ],
+    })
+}
+
+fn end(termination: &Termination) -> End {
+    match termination {
+        Termination::Exited(code) => End::Exited { code: *code },
+        Termination::Signalled { signal, .. } => End::Signalled { signal: *signal },
+        Termination::TimedOut { after } => End::TimedOut { deadline_ms: super::millis(*after) },
+        Termination::OutputLimit { .. } => End::OutputLimit { bytes_max: OUTPUT_BYTES_MAX },
+        Termination::NotStarted { errno } => {
+            End::NotStarted { why: std::io::Error::from_raw_os_error(*errno).to_string() }
+        }
+        Termination::Interrupted => End::Interrupted,
+    }
+}
+
+/// The files below `directory` that a glob names, by relative path with `/`.
+fn produced(directory: &Path, globs: &[String]) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    if globs.is_empty() {
+        return Ok(found);
+    }
+    // A star crosses directories already, so `**/` may stand for none.
+    let globs: Vec<String> = globs.iter().map(|glob| glob.replace("**/", "*")).collect();
+    let mut pending = vec![directory.to_owned()];
+    while let Some(here) = pending.pop() {
+        for entry in fs_err::read_dir(&here).about("list", &here)? {
+            let path = entry.about("list", &here)?.path();
+            // Links are neither followed nor read: a guest may not make us read the host's files.
+            let kind = fs_err::symlink_metadata(&path).about("look at", &path)?;
+            if kind.is_dir() {
+                pending.push(path);
+                continue;
+            }
+            let Some(name) = path.strip_prefix(directory).ok().and_then(Path::to_str) else { continue };
+            if kind.is_file() && globs.iter().any(|glob| crate::pattern::glob(glob, name)) {
+                let bytes = if kind.len() > FILE_BYTES_MAX {
+                    format!("(a file of {} bytes, more than is compared)", kind.len()).into_bytes()
+                } else {
+                    fs_err::read(&path).about("read", &path)?
+                };
+                found.insert(name.to_owned(), bytes);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The environment guests inherit: ours, without what would make runs differ for reasons of the harness.
+fn environment() -> Vec<(OsString, OsString)> {
+    const DROPPED: &[&str] = &["RUST_BACKTRACE", "RUST_LIB_BACKTRACE", "RUST_LOG"];
+    let mut env: Vec<(OsString, OsString)> = std::env::vars_os()
+        .filter(|(name, _)| {
+            let name = name.to_string_lossy();
+            !DROPPED.contains(&&*name) && !name.starts_with("CARGO_") && !name.starts_with("TRIPLECHECK_")
+        })
+        .collect();
+    // A panic that symbolises a large binary under an emulator takes a hundred times as long.
+    env.push(("RUST_BACKTRACE".into(), "0".into()));
+    env
+}
+
+/// The complete environment in which a launch is started outside of a run.
+pub(crate) fn launch_environment(command: &CommandLine) -> Vec<(OsString, OsString)> {
+    apply(environment(), Vec::new(), command)
+}
+
+/// `base` with the case's variables set and then the launch's changes made.
+fn apply(
+    base: Vec<(OsString, OsString)>,
+    set: Vec<(OsString, OsString)>,
+    command: &CommandLine,
+) -> Vec<(OsString, OsString)> {
+    let mut env: BTreeMap<OsString, OsString> = base.into_iter().chain(set).collect();
+    for change in &command.env {
+        match change {
+            EnvChange::Set(name, value) => {
+                env.insert(name.clone(), value.clone());
+            }
+            EnvChange::Remove(name) => {
+                env.remove(name);
+            }
+            EnvChange::Prepend(name, value, separator) => {
+                let old = env.get(name).filter(|old| !old.is_empty()).cloned();
+                let mut new = value.clone();
+                if let Some(old) = old {
+                    new.push(separator.to_string());
+                    new.push(old);
+                }
+                env.insert(name.clone(), new);
+            }
+        }
+    }
+    env.into_iter().collect()
+}

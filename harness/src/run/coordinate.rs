@@ -1,0 +1,407 @@
+//! The coordinator: starts the native side of every case, then its targets, and turns every result into an
+//! event. It alone compares, so that events stand in one order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use triplecheck_emulators::launch::Kind;
+use triplecheck_emulators::target::Target;
+
+use super::guests::{Guest, GuestCase, Guests};
+use super::judge::{self, Judged, Runs};
+use super::keep;
+use super::schedule::{Done, Queue, Task};
+use super::tests_batch::Tests;
+use super::{Blocked, Recorder, Run, millis};
+use crate::build::ProgramKind;
+use crate::compare::{self, Difference};
+use crate::date::Date;
+use crate::error::{Error, Result};
+use crate::events::{Cell, Event, NotRun, Observed};
+use crate::libtest::TestOutcome;
+use crate::observation::{End, Observation};
+use crate::plan::PlannedTarget;
+use crate::verdict::{Verdict, Weight};
+
+/// Deadlines where none is given. Natively a program has a minute and a test binary ten; a target has the
+/// native time times what its emulator costs at worst, and never less than a minute, so that a slow machine
+/// makes no timeouts.
+const NATIVE_PROGRAM: Duration = Duration::from_secs(60);
+const NATIVE_TESTS: Duration = Duration::from_secs(600);
+const TARGET_LEAST: Duration = Duration::from_secs(60);
+
+/// By how much an emulator may be slower than the host before it counts as a hang. Measured means are a
+/// fifth of these: QEMU 9, Wine 2.4, an interpreter 60.
+fn patience(kind: Option<Kind>) -> u32 {
+    match kind {
+        Some(Kind::Native) => 10,
+        Some(Kind::Wine) => 20,
+        Some(Kind::QemuUser | Kind::Custom | Kind::Remote) | None => 50,
+        Some(Kind::Wasi | Kind::QemuSystem) => 300,
+    }
+}
+
+/// The native side of a case, kept until all its targets are compared.
+struct Native {
+    done: Arc<Done>,
+    waiting: usize,
+}
+
+/// Decides what is run next, and compares what was run.
+pub(super) struct Coordinator<'a, 'r> {
+    run: &'a Run<'a>,
+    guests: &'a Guests,
+    built: &'a [Guest],
+    recorder: &'a mut Recorder<'r>,
+    queue: &'a Queue,
+    native: BTreeMap<(usize, usize), Native>,
+    /// Tasks that were queued and have no result yet.
+    outstanding: usize,
+    today: Date,
+}
+
+impl<'a, 'r> Coordinator<'a, 'r> {
+    pub(super) fn new(
+        run: &'a Run<'a>,
+        guests: &'a Guests,
+        built: &'a [Guest],
+        recorder: &'a mut Recorder<'r>,
+        queue: &'a Queue,
+    ) -> Self {
+        let (native, outstanding, today) = (BTreeMap::new(), 0, Date::today());
+        Self { run, guests, built, recorder, queue, native, outstanding, today }
+    }
+
+    /// Runs everything. The first error of ours or the world's ends it; what was recorded stays.
+    pub(super) fn coordinate(&mut self, results: &mpsc::Receiver<(Task, Result<Done>)>) -> Result<()> {
+        for (guest, program) in self.built.iter().enumerate() {
+            for case in 0..program.cases.len() {
+                let deadline = Self::native_deadline(&program.cases[case], &program.kind);
+                self.push(Task { guest, case, target: None, deadline, passed_natively: None });
+            }
+        }
+        while self.outstanding > 0 {
+            let (task, done) =
+                results.recv().map_err(|_| Error::ours("all workers are gone while guests are to be run"))?;
+            self.outstanding -= 1;
+            let done = done?;
+            match task.target {
+                None => self.native_done(&task, done)?,
+                Some(target) => self.target_done(&task, target, &done)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, task: Task) {
+        self.outstanding += 1;
+        self.queue.push(task);
+    }
+
+    fn stopped(&self) -> bool {
+        self.run.stop.is_stopped()
+    }
+
+    fn native_deadline(case: &GuestCase, kind: &ProgramKind) -> Duration {
+        case.plan.timeout.unwrap_or(match kind {
+            ProgramKind::Plain => NATIVE_PROGRAM,
+            ProgramKind::CargoTest { .. } => NATIVE_TESTS,
+        })
+    }
+
+    fn native_done(&mut self, task: &Task, done: Done) -> Result<()> {
+        let guest = &self.built[task.guest];
+        let case = &guest.cases[task.case];
+        self.observed(guest, case, &done)?;
+        let passed = match &done {
+            Done::Tests(tests) => Some(Arc::new(passed(tests))),
+            Done::Program(..) | Done::Blocked(_) => None,
+        };
+        let took = match &done {
+            Done::Tests(tests) => tests.wall,
+            Done::Program(observation, _) => observation.wall,
+            Done::Blocked(blocked) => {
+                let reason = format!("its native side did not run: {}", blocked.reason);
+                return self.no_target_runs(guest, case, &Blocked { reason, fix: blocked.fix.clone() });
+            }
+        };
+        let waiting = self.ready(task, took, passed.as_ref())?;
+        if waiting > 0 {
+            self.native.insert((task.guest, task.case), Native { done: Arc::new(done), waiting });
+        }
+        Ok(())
+    }
+
+    /// Queues the target runs of a case; how many there are.
+    fn ready(
+        &mut self,
+        task: &Task,
+        took: Duration,
+        passed: Option<&Arc<BTreeSet<String>>>,
+    ) -> Result<usize> {
+        let guest = &self.built[task.guest];
+        let case = &guest.cases[task.case];
+        let mut waiting = 0;
+        for (index, planned) in self.run.plan.targets.iter().enumerate() {
+            if self.guests.blocked(&planned.target).is_some() || self.stopped() {
+                continue;
+            }
+            if let Some(reason) = self.excepted(guest, &planned.target) {
+                let blocked = Blocked { reason, fix: None };
+                let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
+                self.recorder.record(Event::NotRun(NotRun { declared: true, ..not_run }))?;
+                continue;
+            }
+            if !guest.files.contains_key(&planned.target.to_string()) {
+                let reason = "there is no program for this target".to_owned();
+                let not_run =
+                    Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
+                self.recorder.record(Event::NotRun(not_run))?;
+                continue;
+            }
+            let deadline = case.plan.timeout.or(planned.timeout).unwrap_or_else(|| {
+                TARGET_LEAST.max(took.saturating_mul(patience(self.guests.kind(&planned.target))))
+            });
+            self.push(Task {
+                guest: task.guest,
+                case: task.case,
+                target: Some(index),
+                deadline,
+                passed_natively: passed.cloned(),
+            });
+            waiting += 1;
+        }
+        Ok(waiting)
+    }
+
+    /// The manifest's reason for not running a guest on a target.
+    fn excepted(&self, guest: &Guest, target: &Target) -> Option<String> {
+        let suite = self.run.plan.suites.iter().find(|suite| suite.name == guest.suite)?;
+        let refinement = suite.refinement(&guest.program);
+        let excepted = refinement.except.iter().any(|pattern| pattern.matches(target));
+        excepted.then(|| {
+            let why = refinement.reason.as_deref().unwrap_or("no reason is given");
+            format!("the manifest leaves it out here: {why}")
+        })
+    }
+
+    fn no_target_runs(&mut self, guest: &Guest, case: &GuestCase, blocked: &Blocked) -> Result<()> {
+        for planned in &self.run.plan.targets {
+            if self.guests.blocked(&planned.target).is_none() {
+                let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
+                self.recorder.record(Event::NotRun(not_run))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn observed(&mut self, guest: &Guest, case: &GuestCase, done: &Done) -> Result<()> {
+        let (end, wall) = match done {
+            Done::Program(observation, _) => (observation.end.clone(), observation.wall),
+            Done::Tests(tests) => {
+                let failed = tests.outcomes.values().any(|outcome| matches!(outcome, TestOutcome::Failed(_)));
+                (End::Exited { code: if failed { 101 } else { 0 } }, tests.wall)
+            }
+            Done::Blocked(_) => return Ok(()),
+        };
+        let (suite, case) = (guest.suite.clone(), case.name.clone());
+        self.recorder.record(Event::Observed(Observed { suite, case, end, duration_ms: millis(wall) }))
+    }
+
+    fn target_done(&mut self, task: &Task, target: usize, done: &Done) -> Result<()> {
+        let key = (task.guest, task.case);
+        let Some(entry) = self.native.get_mut(&key) else {
+            return Err(Error::ours("a target was run before its native side"));
+        };
+        let native = entry.done.clone();
+        entry.waiting -= 1;
+        if entry.waiting == 0 {
+            self.native.remove(&key);
+        }
+        let guest = &self.built[task.guest];
+        let case = &guest.cases[task.case];
+        let planned = &self.run.plan.targets[target];
+        match (&*native, done) {
+            (_, Done::Blocked(blocked)) => {
+                let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
+                self.recorder.record(Event::NotRun(not_run))
+            }
+            (Done::Program(native, _), Done::Program(observation, kind)) => {
+                self.program_done(guest, case, planned, native, observation, *kind)
+            }
+            (Done::Tests(native), Done::Tests(tests)) => self.tests_done(guest, planned, native, tests),
+            (Done::Tests(_), Done::Program(observation, kind)) => {
+                self.lost_tests(guest, case, planned, observation, *kind)
+            }
+            (Done::Program(..) | Done::Blocked(_), _) => {
+                let reason = "natively it is no libtest binary, on the target it is".to_owned();
+                let not_run =
+                    Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
+                self.recorder.record(Event::NotRun(not_run))
+            }
+        }
+    }
+
+    fn program_done(
+        &mut self,
+        guest: &Guest,
+        case: &GuestCase,
+        planned: &PlannedTarget,
+        native: &Observation,
+        observation: &Observation,
+        emulator: Kind,
+    ) -> Result<()> {
+        let blocked = match &observation.end {
+            End::Interrupted => Some("the run was interrupted".to_owned()),
+            End::NotStarted { why } => Some(format!("it could not be started: {why}")),
+            _ => None,
+        };
+        if let Some(reason) = blocked {
+            let not_run = Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
+            return self.recorder.record(Event::NotRun(not_run));
+        }
+        let runs =
+            Runs { native, native_target: &self.guests.host, observation, target: &planned.target, emulator };
+        let judged = judge::program(&runs, case.plan.compare);
+        let mut cell = self.cell(guest, &case.name, planned, emulator, judged);
+        cell.duration_ms = millis(observation.wall);
+        cell.native_ms = millis(native.wall);
+        cell.peak_rss_bytes = observation.peak_rss_bytes;
+        cell.leaked.clone_from(&observation.leaked);
+        if cell.verdict.weight() == Weight::Finding {
+            cell.kept = Some(keep::keep(&self.run.run_dir, &cell, native, observation)?);
+        }
+        self.recorder.record(Event::Cell(cell))
+    }
+
+    /// A target's run of a test binary that told nothing of its tests.
+    fn lost_tests(
+        &mut self,
+        guest: &Guest,
+        case: &GuestCase,
+        planned: &PlannedTarget,
+        observation: &Observation,
+        emulator: Kind,
+    ) -> Result<()> {
+        let fault = compare::fault_of(&observation.stderr, emulator);
+        let name = if case.name.is_empty() { "(all tests)" } else { case.name.as_str() };
+        let judged = Judged {
+            verdict: Some(if fault.is_some() { Verdict::EmulatorFault } else { Verdict::CrossFail }),
+            cause: fault.map(|fault| format!("{}: {}", fault.cause, fault.line)),
+            differences: vec![Difference {
+                place: "outcome".into(),
+                at: 0,
+                native: "a list of tests".into(),
+                target: format!("{}, and no word of any test", observation.end),
+                more: 0,
+            }],
+            ..Judged::default()
+        };
+        let cell = self.cell(guest, name, planned, emulator, judged);
+        self.recorder.record(Event::Cell(cell))
+    }
+
+    fn tests_done(
+        &mut self,
+        guest: &Guest,
+        planned: &PlannedTarget,
+        native: &Tests,
+        tests: &Tests,
+    ) -> Result<()> {
+        let names: BTreeSet<&String> = native.outcomes.keys().chain(tests.outcomes.keys()).collect();
+        for name in names {
+            let case =
+                if guest.program.is_empty() { name.clone() } else { format!("{}::{name}", guest.program) };
+            if !self.run.plan.wants(&guest.suite, &case) {
+                continue;
+            }
+            let event = match (native.outcomes.get(name), tests.outcomes.get(name)) {
+                (Some(left), Some(right)) => {
+                    let company = tests.only_in_company.contains(name);
+                    let judged = judge::test(left, right, company, tests.timed_out.contains(name));
+                    self.test_event(guest, planned, &case, name, judged, (native, tests), right)
+                }
+                (Some(_), None) => Event::NotRun(Self::one_sided(guest, &case, planned, Verdict::Missing)),
+                (None, _) => Event::NotRun(Self::one_sided(guest, &case, planned, Verdict::Extra)),
+            };
+            self.recorder.record(event)?;
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call site; the values have eight origins")]
+    fn test_event(
+        &self,
+        guest: &Guest,
+        planned: &PlannedTarget,
+        case: &str,
+        name: &str,
+        judged: Judged,
+        (native, tests): (&Tests, &Tests),
+        outcome: &TestOutcome,
+    ) -> Event {
+        if judged.verdict == Some(Verdict::NotRun) {
+            let reason = match outcome {
+                TestOutcome::Ignored(Some(why)) => format!("the test is ignored on this target: {why}"),
+                _ => "the test is ignored on this target".to_owned(),
+            };
+            let not_run = Blocked { reason, fix: None }.not_run(&guest.suite, case, &planned.target);
+            return Event::NotRun(NotRun { declared: true, ..not_run });
+        }
+        let emulator = tests.kind.unwrap_or(Kind::Native);
+        let mut cell = self.cell(guest, case, planned, emulator, judged);
+        cell.duration_ms = tests.durations_ms.get(name).copied().unwrap_or(0);
+        cell.native_ms = native.durations_ms.get(name).copied().unwrap_or(0);
+        Event::Cell(cell)
+    }
+
+    fn one_sided(guest: &Guest, case: &str, planned: &PlannedTarget, verdict: Verdict) -> NotRun {
+        let reason = if verdict == Verdict::Missing {
+            "the test is there natively and not on this target"
+        } else {
+            "the test is there on this target and not natively"
+        };
+        let blocked = Blocked { reason: reason.to_owned(), fix: None };
+        NotRun { verdict, ..blocked.not_run(&guest.suite, case, &planned.target) }
+    }
+
+    fn cell(
+        &self,
+        guest: &Guest,
+        case: &str,
+        planned: &PlannedTarget,
+        emulator: Kind,
+        judged: Judged,
+    ) -> Cell {
+        let observed = judged.verdict.unwrap_or(Verdict::Inconclusive);
+        let expectation = self.run.plan.expectation(&guest.suite, case, &planned.target);
+        let (verdict, expected) = judge::expect(observed, expectation, self.today);
+        let name = format!("{}::{case}", guest.suite);
+        let mut repeat = self.run.command.clone();
+        repeat.extend([crate::shell::quote(&name), "-t".to_owned(), planned.target.to_string()]);
+        Cell {
+            suite: guest.suite.clone(),
+            case: case.to_owned(),
+            target: planned.target.to_string(),
+            emulator: emulator.to_string(),
+            verdict,
+            observed,
+            rules: judged.rules,
+            cause: judged.cause,
+            differences: judged.differences,
+            duration_ms: 0,
+            native_ms: 0,
+            peak_rss_bytes: 0,
+            leaked: Vec::new(),
+            repeat: repeat.join(" "),
+            kept: None,
+            expected,
+        }
+    }
+}
+
+fn passed(tests: &Tests) -> BTreeSet<String> {
+    let passed = tests.outcomes.iter().filter(|(_, outcome)| matches!(outcome, TestOutcome::Passed));
+    passed.map(|(name, _)| name.clone()).collect()
+}

@@ -1,0 +1,183 @@
+//! From two observations to a cell. Pure.
+
+use triplecheck_emulators::launch::Kind;
+use triplecheck_emulators::target::Target;
+
+use crate::compare::{self, Comparison, Difference, Side};
+use crate::date::Date;
+use crate::diagnose;
+use crate::events::RuleCount;
+use crate::libtest::TestOutcome;
+use crate::manifest::Compare;
+use crate::observation::{End, Observation};
+use crate::plan::Expectation;
+use crate::verdict::{Verdict, Weight};
+
+/// What a cell amounts to, before expectations.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Judged {
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) rules: Vec<RuleCount>,
+    pub(crate) cause: Option<String>,
+    pub(crate) differences: Vec<Difference>,
+}
+
+/// The two runs of one program.
+pub(crate) struct Runs<'a> {
+    pub(crate) native: &'a Observation,
+    pub(crate) native_target: &'a Target,
+    pub(crate) observation: &'a Observation,
+    pub(crate) target: &'a Target,
+    pub(crate) emulator: Kind,
+}
+
+/// Judges a program's run by its native one.
+pub(crate) fn program(runs: &Runs<'_>, how: Compare) -> Judged {
+    let side = |observation, target: &Target, emulator| Side {
+        observation,
+        windows: target.facts().os == "windows",
+        emulator,
+    };
+    let native = side(runs.native, runs.native_target, Kind::Native);
+    let target = side(runs.observation, runs.target, runs.emulator);
+    let comparison = compare::compare(native, target, how);
+    let verdict = verdict(runs, &comparison);
+    let cause = cause(runs, &comparison, verdict);
+    Judged {
+        verdict: Some(verdict),
+        rules: comparison
+            .rules
+            .iter()
+            .map(|(rule, count)| RuleCount { rule: *rule, count: *count })
+            .collect(),
+        cause,
+        differences: comparison.differences,
+    }
+}
+
+fn verdict(runs: &Runs<'_>, comparison: &Comparison) -> Verdict {
+    let timed_out = |end: &End| matches!(end, End::TimedOut { .. });
+    match (timed_out(&runs.native.end), timed_out(&runs.observation.end)) {
+        (true, _) => return Verdict::FailsNatively,
+        (false, true) => return Verdict::Timeout,
+        (false, false) => {}
+    }
+    if comparison.is_equal() {
+        return if comparison.rules.is_empty() { Verdict::Same } else { Verdict::Equivalent };
+    }
+    if compare::fault_of(&runs.observation.stderr, runs.emulator).is_some() {
+        Verdict::EmulatorFault
+    } else if runs.native.end.is_success() && !runs.observation.end.is_success() {
+        Verdict::CrossFail
+    } else {
+        Verdict::Differs
+    }
+}
+
+fn cause(runs: &Runs<'_>, comparison: &Comparison, verdict: Verdict) -> Option<String> {
+    match verdict {
+        Verdict::EmulatorFault => compare::fault_of(&runs.observation.stderr, runs.emulator)
+            .map(|fault| format!("{}: {}", fault.cause, fault.line)),
+        Verdict::Timeout => Some(format!(
+            "{} on the target, and an end after {} ms natively",
+            runs.observation.end,
+            runs.native.wall.as_millis()
+        )),
+        Verdict::FailsNatively => Some(format!("natively {}", runs.native.end)),
+        _ => comparison
+            .differences
+            .iter()
+            .find_map(|difference| diagnose::cause_of(difference, runs.native_target, runs.target)),
+    }
+}
+
+/// Judges one test of a libtest binary; `None` where there is nothing to compare.
+pub(crate) fn test(
+    native: &TestOutcome,
+    target: &TestOutcome,
+    only_in_company: bool,
+    timed_out: bool,
+) -> Judged {
+    let told = |outcome: &TestOutcome| match outcome {
+        TestOutcome::Passed => "ok".to_owned(),
+        TestOutcome::Failed(text) => format!("failed\n{}", text.trim_end()),
+        TestOutcome::Ignored(_) => "ignored".to_owned(),
+    };
+    let verdict = match (native, target) {
+        (TestOutcome::Passed, TestOutcome::Passed) | (TestOutcome::Ignored(_), TestOutcome::Ignored(_)) => {
+            Verdict::Same
+        }
+        (TestOutcome::Passed, TestOutcome::Failed(_)) if timed_out => Verdict::Timeout,
+        (TestOutcome::Passed, TestOutcome::Failed(_)) if only_in_company => Verdict::Flaky,
+        (TestOutcome::Passed, TestOutcome::Failed(_)) => Verdict::CrossFail,
+        (TestOutcome::Failed(_), _) => Verdict::FailsNatively,
+        (_, TestOutcome::Ignored(_)) => Verdict::NotRun,
+        (TestOutcome::Ignored(_), _) => Verdict::Extra,
+    };
+    let differences = if verdict == Verdict::Same {
+        Vec::new()
+    } else {
+        let (native, target) = (told(native), told(target));
+        vec![Difference { place: "outcome".into(), at: 0, native, target, more: 0 }]
+    };
+    let cause = (verdict == Verdict::Flaky).then(|| "fails only in company: alone it passes".to_owned());
+    Judged { verdict: Some(verdict), cause, differences, ..Judged::default() }
+}
+
+/// What an expectation makes of an observed verdict: the verdict that counts, and the reason it gives.
+pub(crate) fn expect(
+    observed: Verdict,
+    expectation: Option<&Expectation>,
+    today: Date,
+) -> (Verdict, Option<String>) {
+    let Some(expectation) = expectation else { return (observed, None) };
+    let expired = expectation.until.is_some_and(|until| until < today);
+    let verdict = match (observed == expectation.verdict, expired) {
+        (true, false) => Verdict::Expected,
+        (true, true) => Verdict::Expired,
+        (false, _) if observed.weight() == Weight::Good => Verdict::UnexpectedPass,
+        (false, _) => return (observed, None),
+    };
+    (verdict, Some(expectation.reason.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::TargetPattern;
+
+    fn expectation(until: Option<&str>) -> Expectation {
+        Expectation {
+            test: "*".into(),
+            target: TargetPattern::parse("*").unwrap(),
+            verdict: Verdict::Differs,
+            reason: "known".into(),
+            until: until.and_then(Date::parse),
+        }
+    }
+
+    #[test]
+    fn an_expectation_holds_is_missed_or_has_run_out() {
+        let today = Date::parse("2026-11-23").unwrap();
+        let verdict = |observed, until| expect(observed, Some(&expectation(until)), today).0;
+        assert_eq!(verdict(Verdict::Differs, None), Verdict::Expected);
+        assert_eq!(verdict(Verdict::Differs, Some("2026-11-23")), Verdict::Expected);
+        assert_eq!(verdict(Verdict::Differs, Some("2026-11-22")), Verdict::Expired);
+        assert_eq!(verdict(Verdict::Same, None), Verdict::UnexpectedPass);
+        assert_eq!(verdict(Verdict::CrossFail, None), Verdict::CrossFail, "another finding stays one");
+        assert_eq!(expect(Verdict::Differs, None, today).0, Verdict::Differs);
+    }
+
+    #[test]
+    fn a_test_is_judged_by_its_native_outcome() {
+        let failed = || TestOutcome::Failed("boom".into());
+        let judged = |native, target| test(&native, &target, false, false).verdict.unwrap();
+        assert_eq!(judged(TestOutcome::Passed, TestOutcome::Passed), Verdict::Same);
+        assert_eq!(judged(TestOutcome::Passed, failed()), Verdict::CrossFail);
+        assert_eq!(judged(failed(), failed()), Verdict::FailsNatively);
+        assert_eq!(judged(failed(), TestOutcome::Passed), Verdict::FailsNatively);
+        assert_eq!(judged(TestOutcome::Passed, TestOutcome::Ignored(None)), Verdict::NotRun);
+        assert_eq!(test(&TestOutcome::Passed, &failed(), true, false).verdict, Some(Verdict::Flaky));
+        assert_eq!(test(&TestOutcome::Passed, &failed(), false, true).verdict, Some(Verdict::Timeout));
+    }
+}

@@ -1,0 +1,85 @@
+//! What the tests share: the binary under test, and the rule by which a test that cannot run is not silent.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+#![allow(clippy::print_stdout, reason = "a skip is said aloud")]
+#![allow(clippy::disallowed_methods, reason = "tests start the binary under test")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// The binary under test.
+pub(crate) fn triplecheck() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_triplecheck"));
+    command.stdin(Stdio::null()).env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// What it printed, and how it ended.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs it to its end.
+#[track_caller]
+pub(crate) fn ran(command: &mut Command) -> Ran {
+    let Output { status, stdout, stderr } = command.output().expect("the binary under test starts");
+    Ran {
+        code: status.code(),
+        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+    }
+}
+
+/// Whether what `name` stands for may not be skipped.
+pub(crate) fn is_required(name: &str) -> bool {
+    std::env::var("TRIPLECHECK_REQUIRE").is_ok_and(|list| list.split(',').any(|entry| entry == name))
+}
+
+/// Whether programs for `target` can be run here. Where they cannot, the test is skipped aloud, or fails if
+/// `TRIPLECHECK_REQUIRE` names the target.
+#[track_caller]
+pub(crate) fn runs(target: &str) -> bool {
+    let which = ran(triplecheck().args(["which", target]));
+    if which.code == Some(0) {
+        return true;
+    }
+    assert!(!is_required(target), "{target} is required and cannot be run:\n{}", which.stdout);
+    println!("skipped: {target} cannot be run here");
+    false
+}
+
+/// A C compiler by name; where it is missing the test is skipped aloud, or fails if its target is required.
+#[track_caller]
+pub(crate) fn compile(cc: &str, target: &str, source: &str, output: &Path, flags: &[&str]) -> bool {
+    let file = output.with_extension("c");
+    std::fs::write(&file, source).expect("the temporary directory is writable");
+    let status = Command::new(cc).arg("-o").arg(output).arg(&file).args(flags).status();
+    match status {
+        Ok(status) => {
+            assert!(status.success(), "`{cc}` fails");
+            true
+        }
+        Err(error) => {
+            assert!(!is_required(target), "{target} is required and there is no `{cc}`: {error}");
+            println!("skipped: there is no `{cc}`");
+            false
+        }
+    }
+}
+
+/// Writes a project's files below `root`.
+pub(crate) fn write(root: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let path: PathBuf = root.join(name);
+        std::fs::create_dir_all(path.parent().expect("a file below the root has a parent"))
+            .expect("the temporary directory is writable");
+        std::fs::write(path, text).expect("the temporary directory is writable");
+    }
+}
+
+/// The repository's root.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace").to_owned()
+}
