@@ -178,6 +178,14 @@ impl Machine {
             .collect()
     }
 
+    /// The numbers in `e_machine` of the machine's ELF files: the registered one, and those that were used beside it.
+    pub fn elf_numbers(&self) -> impl Iterator<Item = u16> {
+        let registered = self.elf_machine;
+        let aliases =
+            ELF_MACHINE_ALIASES.iter().filter(move |row| Some(row.1) == registered).map(|(alias, _)| *alias);
+        registered.into_iter().chain(aliases)
+    }
+
     /// The class in bits of the machine's ELF files.
     pub fn elf_bits(&self) -> u8 {
         self.bits.max(32)

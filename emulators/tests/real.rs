@@ -195,7 +195,9 @@ fn a_windows_program_goes_to_the_wine_that_is_installed() {
 fn a_version_is_asked_for_once_and_then_remembered() {
     let cache = tempfile::tempdir().unwrap();
     let host = || LocalHost::new().with_variable("TRIPLECHECK_CACHE", Some(cache.path().into()));
-    let Some(qemu) = tool(&LocalHost::new(), "aarch64-unknown-linux-gnu", "qemu-aarch64-static") else { return };
+    let Some(qemu) = tool(&LocalHost::new(), "aarch64-unknown-linux-gnu", "qemu-aarch64-static") else {
+        return;
+    };
     let first = host().version(&qemu).unwrap();
     assert!(first.split('.').count() >= 2, "{first}");
     assert_eq!(std::fs::read_dir(cache.path().join("versions")).unwrap().count(), 1);

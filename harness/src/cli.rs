@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::children::Policy;
+
 /// Builds, runs and compares test programs on every target, with the emulator looked up.
 #[derive(Debug, Parser)]
 #[command(name = "triplecheck", version, about, max_term_width = 100)]
@@ -25,6 +27,8 @@ pub enum Command {
     Run(RunArgs),
     /// Run one foreign program: the hook for waf, cargo, meson, CMake, autotools, Go
     Exec(ExecArgs),
+    /// Run any command in which foreign programs simply start: make check, ctest, cargo test, a shell
+    Wrap(WrapArgs),
     /// The emulator that would run a triple or a file, its command line, and why
     Which(WhichArgs),
     /// Every target, and whether it can be built and run here
@@ -96,11 +100,37 @@ pub struct ExecArgs {
     /// The exit status for failures of the hook itself, instead of 125, 126 and 127
     #[arg(long, value_name = "N")]
     pub infra_code: Option<u8>,
+    /// What is done so that programs which the program starts find their emulator too
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub children: Policy,
+    /// Append a record of the start to this file, as JSON lines [env: TRIPLECHECK_LEDGER]
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
     /// How the emulator is chosen.
     #[command(flatten)]
     pub lookup: LookupArgs,
     /// The program and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "PROGRAM")]
+    pub words: Vec<OsString>,
+}
+
+/// `wrap`.
+#[derive(Debug, Args)]
+pub struct WrapArgs {
+    /// A target whose programs are expected to be started, optionally with `@CPU`
+    #[arg(short, long = "target", value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Keep the record of all starts in this file, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
+    /// Do not say at the end what was started
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// How emulators are chosen.
+    #[command(flatten)]
+    pub lookup: LookupArgs,
+    /// The command and its arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "COMMAND")]
     pub words: Vec<OsString>,
 }
 

@@ -6,6 +6,7 @@ pub mod run;
 pub mod setup;
 pub mod targets;
 pub mod which;
+pub mod wrap;
 
 use triplecheck_emulators::host::LocalHost;
 use triplecheck_emulators::launch::Kind;
@@ -14,15 +15,21 @@ use triplecheck_emulators::lookup::Options;
 use crate::cli::LookupArgs;
 use crate::error::{Error, Result};
 
+/// The kinds of emulator that can be asked for.
+const KINDS: [Kind; 4] = [Kind::Native, Kind::QemuUser, Kind::Wine, Kind::Wasi];
+
+/// The kind of this name.
+pub(crate) fn kind_named(name: &str) -> Option<Kind> {
+    KINDS.into_iter().find(|kind| kind.to_string() == name)
+}
+
 /// The options of a lookup from what was typed.
 pub(crate) fn options(args: &LookupArgs) -> Result<Options> {
-    const KINDS: [Kind; 4] = [Kind::Native, Kind::QemuUser, Kind::Wine, Kind::Wasi];
     let emulator = match &args.emulator {
         None => None,
         Some(name) => {
-            let kind = KINDS.into_iter().find(|kind| kind.to_string() == *name);
             let known = KINDS.map(|kind| kind.to_string()).join("`, `");
-            Some(kind.ok_or_else(|| {
+            Some(kind_named(name).ok_or_else(|| {
                 Error::user(format!("there is no emulator kind `{name}`; known are `{known}`"))
             })?)
         }

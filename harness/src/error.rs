@@ -90,6 +90,17 @@ impl Error {
         }
     }
 
+    /// The text with its causes, in one line.
+    pub fn sentence(&self) -> String {
+        let mut line = self.text.clone();
+        let mut cause = StdError::source(self);
+        while let Some(error) = cause {
+            line.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        line
+    }
+
     /// The whole account as it is printed: text, causes, hints.
     pub fn render(&self) -> String {
         let mut out = format!("error: {}", self.text);

@@ -73,6 +73,9 @@ pub struct RunStarted {
     pub rustc: Option<String>,
     /// The targets in the order of the report.
     pub targets: Vec<TargetInfo>,
+    /// Why the programs that emulated guests start find no emulator, where they do not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub children: Option<String>,
     /// The words that start this run again, but for its filters.
     pub command: Vec<String>,
 }
@@ -270,6 +273,7 @@ mod tests {
             kernel: String::new(),
             rustc: None,
             targets: Vec::new(),
+            children: None,
             command: Vec::new(),
         };
         Log::create(&path).unwrap().append(&Event::RunStarted(newer)).unwrap();

@@ -2,6 +2,7 @@
 //! compares each run with the native one, and says what differs. See ARCHITECTURE.md for the map.
 
 pub mod build;
+pub mod children;
 pub mod cli;
 pub mod commands;
 pub mod compare;
@@ -10,6 +11,7 @@ pub mod diagnose;
 pub mod doctor;
 pub mod error;
 pub mod events;
+pub mod ledger;
 pub mod libtest;
 pub mod manifest;
 pub mod observation;
@@ -23,6 +25,7 @@ pub mod setup;
 pub mod shell;
 pub mod supervise;
 pub mod toolchain;
+mod unix;
 pub mod verdict;
 #[cfg(feature = "wasi")]
 pub mod wasi;

@@ -15,6 +15,9 @@ use triplecheck::error::{Error, Result};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(request) = commands::exec::from_words(&words) {
+        return refused(&commands::exec::exec(&request), None);
+    }
     match words.get(1).and_then(|word| word.to_str()) {
         Some(triplecheck::supervise::SUBCOMMAND) => return triplecheck::supervise::child_main(),
         #[cfg(feature = "wasi")]
@@ -22,9 +25,6 @@ fn main() -> ExitCode {
         _ => {}
     }
     triplecheck::supervise::reset_child_signal();
-    if let Some(request) = commands::exec::from_words(&words) {
-        return refused(&commands::exec::exec(&request), None);
-    }
     // `cargo triplecheck …` passes its own name as the first word.
     let words = words
         .iter()
@@ -51,6 +51,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
             let request = commands::exec::from_args(args)?;
             return Ok(refused(&commands::exec::exec(&request), infra_code));
         }
+        Command::Wrap(args) => return commands::wrap::wrap(&args),
         Command::Which(args) => commands::which::which(&args, &mut out)?,
         Command::Targets(args) => commands::targets::targets(&args, &mut out, &mut anstream::stderr())?,
         Command::Doctor(args) => commands::doctor::doctor(&directory, &args, &mut out)?,

@@ -8,6 +8,7 @@ mod coordinate;
 mod guests;
 mod judge;
 mod keep;
+mod nests;
 mod preparations;
 mod schedule;
 mod tests_batch;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use triplecheck_emulators::host::Host;
+use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, lookup};
 use triplecheck_emulators::target::Target;
 
@@ -28,6 +30,7 @@ use crate::verdict::Verdict;
 
 pub(crate) use cell::launch_environment;
 pub use guests::{Guest, GuestCase};
+pub(crate) use nests::obstacle as children_obstacle;
 
 /// Everything a run is given.
 pub struct Run<'a> {
@@ -76,7 +79,8 @@ pub fn run(run: &Run<'_>, observer: &mut dyn Observer) -> Result<Summary> {
     let log = Log::create(&run.run_dir.join("events.jsonl"))?;
     let mut recorder = Recorder { log, summary: Summary::default(), observer, started: Instant::now() };
     let mut guests = guests::Guests::prepare(run)?;
-    recorder.record(Event::RunStarted(started(run, &guests)))?;
+    let started = RunStarted { children: children(run, &guests)?, ..started(run, &guests) };
+    recorder.record(Event::RunStarted(started))?;
     guests.report_blocked(run, &mut recorder)?;
     let built = guests.build(run, &mut recorder)?;
     schedule::schedule(run, &guests, &built, &mut recorder)?;
@@ -96,8 +100,15 @@ fn started(run: &Run<'_>, guests: &guests::Guests) -> RunStarted {
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         rustc: guests.rustc(),
         targets: run.plan.targets.iter().map(|target| target_info(run, guests, target)).collect(),
+        children: None,
         command: run.command.clone(),
     }
+}
+
+/// Why the children of emulated guests find no emulator, if any guest is emulated.
+fn children(run: &Run<'_>, guests: &guests::Guests) -> Result<Option<String>> {
+    let emulated = |planned: &PlannedTarget| guests.kind(&planned.target) == Some(Kind::QemuUser);
+    if run.plan.targets.iter().any(emulated) { children_obstacle(run.host) } else { Ok(None) }
 }
 
 fn target_info(run: &Run<'_>, guests: &guests::Guests, planned: &PlannedTarget) -> TargetInfo {

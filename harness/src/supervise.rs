@@ -25,7 +25,7 @@
 //! - Whatever a guest starts ends with it. A service that several guests share, such as a wineserver, must be started
 //!   outside beforehand; one that a guest starts is reported as leaked and killed.
 //!
-//! Linux alone has the parts used here (subreaper, signalfd, splice), from version 5.3 on (pidfd), with `/proc` mounted. For another system, `unix.rs` and `tree.rs` are
+//! Linux alone has the parts used here (subreaper, signalfd, splice), from version 5.3 on (pidfd), with `/proc` mounted. For another system, `../unix.rs` and `tree.rs` are
 //! the files that need a sibling; the types, the encoding and the pool do not change.
 
 mod capture;
@@ -33,7 +33,6 @@ mod child;
 mod pool;
 mod stop;
 mod tree;
-mod unix;
 mod wire;
 
 use std::ffi::{OsStr, OsString};
@@ -42,10 +41,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::unix::reset_child_signal;
 pub use child::child_main;
+pub(crate) use pool::OWN_BINARY;
 pub use pool::Supervisors;
 pub use stop::StopFlag;
-pub use unix::reset_child_signal;
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(

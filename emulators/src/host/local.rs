@@ -22,10 +22,17 @@ const SEARCHED_BYTES_MAX: u64 = 4 << 20;
 /// Where Rosetta 2 is installed, if it is.
 const ROSETTA: &str = "/Library/Apple/usr/libexec/oah/libRosettaRuntime";
 
+/// Where `execvp` looks where there is no `PATH`.
+const STANDARD_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// The cache directory below a home.
+const CACHE_BELOW_HOME: &str = ".cache/triplecheck";
+
 /// The host of this process.
 #[derive(Debug, Default)]
 pub struct LocalHost {
     builtin_wasi: Option<Vec<OsString>>,
+    standard_dirs: bool,
     variables: HashMap<String, Option<OsString>>,
     machine: OnceLock<&'static Machine>,
     triple: OnceLock<String>,
@@ -55,6 +62,20 @@ impl LocalHost {
         self
     }
 
+    /// The same host, asked on behalf of a program whose `PATH` is its own affair: emulators are looked for in the
+    /// standard directories too.
+    #[must_use]
+    pub fn with_standard_dirs(mut self) -> Self {
+        self.standard_dirs = true;
+        self
+    }
+
+    /// Where the cache is for the user as the system knows them, whatever the environment says.
+    pub fn usual_cache_dir() -> Option<PathBuf> {
+        let users = std::fs::read_to_string("/etc/passwd").ok()?;
+        home_of(&users, rustix::process::geteuid().as_raw()).map(|home| home.join(CACHE_BELOW_HOME))
+    }
+
     /// `usr/bin` of every package that was unpacked privately, the last name (and so the newest) first.
     fn package_dirs(&self) -> &[PathBuf] {
         self.package_dirs.get_or_init(|| {
@@ -71,9 +92,11 @@ impl LocalHost {
         if name.contains('/') {
             return program_at(Path::new(name));
         }
-        let path = self.env("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+        let path = self.env("PATH").unwrap_or_else(|| STANDARD_PATH.into());
+        let standard = if self.standard_dirs { STANDARD_PATH } else { "" };
         let mut seen = HashSet::new();
         std::env::split_paths(&path)
+            .chain(std::env::split_paths(standard))
             // An empty or relative element is the current directory's business: a decision must not depend on it.
             .filter(|dir| dir.is_absolute() && seen.insert(dir.clone()))
             .find_map(|dir| program_at(&dir.join(name)))
@@ -182,13 +205,25 @@ impl Host for LocalHost {
         self.env("TRIPLECHECK_CACHE")
             .and_then(absolute)
             .or_else(|| self.env("XDG_CACHE_HOME").and_then(absolute).map(|dir| dir.join("triplecheck")))
-            .or_else(|| self.env("HOME").and_then(absolute).map(|dir| dir.join(".cache/triplecheck")))
+            .or_else(|| self.env("HOME").and_then(absolute).map(|dir| dir.join(CACHE_BELOW_HOME)))
+            .or_else(LocalHost::usual_cache_dir)
             .unwrap_or_else(|| std::env::temp_dir().join("triplecheck-cache"))
     }
 
     fn env(&self, name: &str) -> Option<OsString> {
         self.variables.get(name).cloned().unwrap_or_else(|| std::env::var_os(name))
     }
+}
+
+/// The home directory in `passwd(5)` of the user with this id.
+fn home_of(users: &str, id: u32) -> Option<PathBuf> {
+    let rows = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let id = id.to_string();
+    let home = rows.into_iter().find_map(|row| match row[..] {
+        [_, _, uid, _, _, home, ..] if uid == id => Some(PathBuf::from(home)),
+        _ => None,
+    })?;
+    home.is_absolute().then_some(home)
 }
 
 /// The machine of the running kernel, which may be wider than the one this program was compiled for.
@@ -311,6 +346,15 @@ mod tests {
         LocalHost::new()
             .with_variable("PATH", Some(std::env::join_paths(path).unwrap()))
             .with_variable("TRIPLECHECK_CACHE", Some(cache.into()))
+    }
+
+    #[test]
+    fn a_home_is_found_by_its_users_id() {
+        let users =
+            "root:x:0:0:root:/root:/bin/bash\nodd\nbuild:x:1000:1000::/home/build:/bin/sh\nno:x:7:7:::\n";
+        assert_eq!(home_of(users, 1000), Some("/home/build".into()));
+        assert_eq!(home_of(users, 0), Some("/root".into()));
+        assert_eq!((home_of(users, 7), home_of(users, 100)), (None, None));
     }
 
     #[test]

@@ -34,7 +34,11 @@ pub fn doctor(directory: &Path, args: &DoctorArgs, out: &mut dyn Write) -> Resul
         tempfile::tempdir().map_err(|error| Error::world("cannot make a directory").caused_by(error))?;
     let mut sentinel = CSentinel { host: &host, work: work.path() };
     let examination = examine(&host, &request, &mut sentinel);
-    out.write_all(render(&examination).as_bytes())
+    let children = match crate::run::children_obstacle(&host)? {
+        None => "what an emulated program starts finds its emulator too".to_owned(),
+        Some(why) => format!("what an emulated program starts finds no emulator: {why}"),
+    };
+    out.write_all(format!("{children}\n{}", render(&examination)).as_bytes())
         .map_err(|error| Error::world("cannot print").caused_by(error))?;
     Ok(if examination.targets.iter().all(crate::doctor::TargetHealth::is_good) { 0 } else { 69 })
 }

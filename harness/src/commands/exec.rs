@@ -2,20 +2,31 @@
 //!
 //! Nothing of ours is ever printed to standard output, and nothing at all when the program starts. The process
 //! is replaced wherever that is faithful, so that status, signals, job control and memory are the guest's own.
+//!
+//! The kernel calls the same hook for the programs that a guest starts ([`crate::children`]); those calls are told by a
+//! bit that only the kernel sets, and differ in that everything is in place already.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::process::CommandExt as _;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::binary::{Binary, UnreadableBinary};
-use triplecheck_emulators::host::Host;
-use triplecheck_emulators::launch::{CommandLine, EnvChange, Guest, Preparation};
-use triplecheck_emulators::lookup::{Decision, Options, lookup, lookup_binary};
+use triplecheck_emulators::host::{Host, LocalHost};
+use triplecheck_emulators::launch::{CommandLine, EnvChange, Guest, Kind, Launch, Preparation};
+use triplecheck_emulators::lookup::{Decision, Options, lookup, lookup_binary, target_of};
+use triplecheck_emulators::machine::Machine;
 use triplecheck_emulators::target::Target;
 
+use crate::children::{self, Found, Policy, Settings};
 use crate::error::{Error, Result};
+use crate::ledger::{self, Record, Start};
 use crate::prepare::{self, Lifetime};
+use crate::unix;
+
+mod fidelity;
+mod words;
+
+pub use words::{from_args, from_words};
 
 /// What an `exec` is given.
 #[derive(Debug, Default)]
@@ -24,8 +35,23 @@ pub struct Request {
     pub target: Option<String>,
     /// How the emulator is chosen.
     pub options: Options,
+    /// What is done for the guest's children.
+    pub children: Policy,
+    /// Where the start is recorded.
+    pub ledger: Option<PathBuf>,
+    /// Set where the kernel calls us for a program that it found.
+    pub nested: Option<Nested>,
     /// The program as it was named, and its arguments.
     pub words: Vec<OsString>,
+}
+
+/// What is known of a start by the kernel.
+#[derive(Debug)]
+pub struct Nested {
+    /// The program's file.
+    pub file: PathBuf,
+    /// What the first hook left for it.
+    pub settings: Settings,
 }
 
 /// Why the guest was not started, with the exit status that says so.
@@ -37,40 +63,61 @@ pub struct Refusal {
     pub error: Error,
 }
 
+/// What was found out about the program on the way to its start, for the ledger.
+#[derive(Debug, Default)]
+struct Findings {
+    program: PathBuf,
+    target: Option<String>,
+    launch: Option<Launch>,
+    version: Option<String>,
+    /// Why the guest's children may not find their emulator.
+    childless: Option<String>,
+}
+
 /// Starts the program in our place. Comes back only with the reason why that was not possible.
 pub fn exec(request: &Request) -> Refusal {
-    match prepare(request) {
-        Ok(command) => {
-            let error = replace(&command);
-            let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
-            let text = format!("cannot start `{}`", command.program.display());
-            Refusal { code, error: Error::world(text).caused_by(error) }
-        }
+    let mut findings = Findings::default();
+    let refusal = match prepare(request, &mut findings) {
+        Ok(command) => match record(request, &findings, None) {
+            Ok(()) => {
+                let error = replace(&command);
+                let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+                let text = format!("cannot start `{}`", command.program.display());
+                refuse(code, Error::world(text).caused_by(error))
+            }
+            Err(error) => refuse(125, error),
+        },
         Err(refusal) => refusal,
+    };
+    match record(request, &findings, Some(&refusal)) {
+        Ok(()) => refusal,
+        // Both are told: the first is why, the second why nobody else will know.
+        Err(error) => Refusal { error: refusal.error.hint(error.render()), ..refusal },
     }
 }
 
 /// The command line that runs the request, with everything ready that it needs.
-fn prepare(request: &Request) -> Result<CommandLine, Refusal> {
-    let host = super::host();
+fn prepare(request: &Request, findings: &mut Findings) -> Result<CommandLine, Refusal> {
+    let host = match &request.nested {
+        Some(nested) => nested.settings.host(super::host()),
+        None => super::host(),
+    };
     let (name, args) =
         request.words.split_first().ok_or_else(|| refuse(125, Error::user("no program is named")))?;
-    let program = resolve(&host, name)?;
-    let binary = Binary::read(&program).map_err(|error| unreadable(&program, error))?;
-    check_executable(&program)?;
-    let decision = match &request.target {
-        Some(text) => {
-            let target =
-                Target::parse(text).map_err(|unknown| refuse(125, crate::plan::unknown_triple(unknown)))?;
-            lookup(
-                &host,
-                &target,
-                Some(&binary),
-                &Options { origin: program.parent().map(Path::to_owned), ..request.options.clone() },
-            )
-        }
-        None => lookup_binary(&host, &binary, &program, &request.options),
+    let program = match &request.nested {
+        Some(nested) => absolute(&nested.file)?,
+        None => resolve(&host, name)?,
     };
+    findings.program.clone_from(&program);
+    let binary = Binary::read(&program).map_err(|error| unreadable(&program, error))?;
+    if request.nested.is_none() {
+        check_executable(&program)?;
+    }
+    let wants_record = request.ledger.is_some();
+    if wants_record {
+        findings.target = target_of(&binary).map(|target| target.to_string());
+    }
+    let decision = decide(&host, request, &binary, &program)?;
     let launch = match decision {
         Decision::Run(launch, _) => launch,
         Decision::Cannot(reason, _) => {
@@ -81,14 +128,108 @@ fn prepare(request: &Request) -> Result<CommandLine, Refusal> {
             return Err(refuse(126, install.into_iter().fold(error, Error::hint)));
         }
     };
+    fidelity::check(&launch, &program, args)?;
+    if wants_record {
+        findings.version = launch.emulator.program.as_deref().and_then(|program| host.version(program));
+    }
     if let Some(preparation) = &launch.preparation {
         ready(preparation, &program)?;
     }
-    Ok(launch.command(&Guest { program: &program, argv0: Some(name.as_os_str()), args }))
+    let mut command = launch.command(&Guest { program: &program, argv0: Some(name.as_os_str()), args });
+    if request.nested.is_none() {
+        findings.childless = arrange_children(&host, request, &binary, &launch, &mut command)?;
+    }
+    fidelity::settle(launch.emulator.kind);
+    findings.launch = Some(launch);
+    Ok(command)
+}
+
+fn decide(host: &LocalHost, request: &Request, binary: &Binary, program: &Path) -> Result<Decision, Refusal> {
+    let Some(text) = &request.target else {
+        let options = match &request.nested {
+            Some(nested) => nested.settings.options(machine_of(binary)),
+            None => request.options.clone(),
+        };
+        return Ok(lookup_binary(host, binary, program, &options));
+    };
+    let target = Target::parse(text).map_err(|unknown| refuse(125, crate::plan::unknown_triple(unknown)))?;
+    let options = Options { origin: program.parent().map(Path::to_owned), ..request.options.clone() };
+    Ok(lookup(host, &target, Some(binary), &options))
+}
+
+fn machine_of(binary: &Binary) -> Option<&'static Machine> {
+    match binary {
+        Binary::Elf(elf) => Machine::of_elf(elf),
+        Binary::Pe(pe) => Machine::of_pe(pe.machine),
+        Binary::Wasm(_) | Binary::MachO | Binary::Script(_) => None,
+    }
+}
+
+/// Sees to it that what the guest starts finds its emulator. Says why not, where that is no reason to refuse.
+fn arrange_children(
+    host: &LocalHost,
+    request: &Request,
+    binary: &Binary,
+    launch: &Launch,
+    command: &mut CommandLine,
+) -> Result<Option<String>, Refusal> {
+    let machine = machine_of(binary);
+    let found = children::found(launch, machine, matches!(binary, Binary::Script(_)));
+    match (request.children, &found) {
+        (Policy::Off, _) | (_, Found::NotNeeded | Found::Ours) | (Policy::Auto, Found::Host) => {
+            return Ok(None);
+        }
+        (Policy::Auto | Policy::Private, _) => {}
+    }
+    let guest = machine.map(|machine| (machine, launch));
+    let settings = Settings::of(host, &request.options, guest, request.ledger.as_deref());
+    // The host's own family is taken to run natively, which is found out by starting something; but the guest does not.
+    let entered = children::enter_for(host, &settings, |sibling| Some(sibling) != machine);
+    match (entered, request.children, &launch.sysroot) {
+        (Ok(()), _, _) => Ok(None),
+        (Err(error), Policy::Private, _) => Err(refuse(125, error)),
+        (Err(error), _, sysroot) => {
+            if let (Found::HostWithoutSysroot, Some(sysroot)) = (found, sysroot) {
+                // The kernel starts QEMU without our `-L`; this is the only other way to tell it.
+                command.env.push(EnvChange::Set("QEMU_LD_PREFIX".into(), sysroot.into()));
+                return Ok(None);
+            }
+            Ok(Some(error.render()))
+        }
+    }
+}
+
+/// Writes the record of this start, where a ledger is kept.
+fn record(request: &Request, findings: &Findings, refusal: Option<&Refusal>) -> Result<()> {
+    let Some(path) = &request.ledger else { return Ok(()) };
+    let kind = findings.launch.as_ref().map(|launch| launch.emulator.kind);
+    let verdict = match (refusal, kind) {
+        (Some(_), _) => Start::Infrastructure,
+        (None, Some(Kind::Native)) => Start::Native,
+        (None, _) if request.nested.is_some() => Start::Nested,
+        (None, _) => Start::Ran,
+    };
+    let error = refusal.map(|refusal| &refusal.error);
+    let record = Record {
+        verdict,
+        argv: request.words.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        program: findings.program.clone(),
+        cwd: std::env::current_dir().ok(),
+        target: findings.target.clone(),
+        emulator: kind.map(|kind| kind.to_string()),
+        version: findings.version.clone(),
+        sysroot: findings.launch.as_ref().and_then(|launch| launch.sysroot.clone()),
+        status: refusal.map(|refusal| refusal.code),
+        reason: error.map(Error::sentence).or_else(|| findings.childless.clone()),
+        fixes: error.map(|error| error.hints().to_vec()).unwrap_or_default(),
+    };
+    record.append(path)
 }
 
 /// Puts in place what the emulator needs, and lets the guest go on holding it.
 fn ready(preparation: &Preparation, program: &Path) -> Result<(), Refusal> {
+    // What is started on the way has to be waited for, whatever our own parent thinks of SIGCHLD.
+    unix::reset_child_signal();
     let options = prepare::Options { lifetime: Lifetime::Call, node_script: crate::NODE_SCRIPT };
     let failed = || Error::world(format!("cannot prepare the emulator for `{}`", program.display()));
     let prepared = prepare::prepare(preparation, options).map_err(|error| {
@@ -118,6 +259,10 @@ fn resolve(host: &dyn Host, name: &OsStr) -> Result<PathBuf, Refusal> {
     if !path.exists() {
         return Err(missing());
     }
+    absolute(path)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Refusal> {
     std::path::absolute(path).map_err(|error| {
         refuse(125, Error::world(format!("cannot name `{}` absolutely", path.display())).caused_by(error))
     })
@@ -136,57 +281,47 @@ fn unreadable(program: &Path, error: UnreadableBinary) -> Refusal {
     refuse(code, Error::user(format!("cannot run `{}`", program.display())).caused_by(error))
 }
 
-/// Replaces this process; the built-in WASI runtime is a process of ours already and is entered directly.
-#[expect(clippy::disallowed_methods, reason = "a hook becomes its guest; there is nothing left to supervise")]
+/// Replaces this process. Comes back only with the reason why not.
 fn replace(command: &CommandLine) -> std::io::Error {
-    let mut process = std::process::Command::new(&command.program);
-    process.args(&command.args);
-    if let Some(argv0) = &command.argv0 {
-        process.arg0(argv0);
+    let argv0 = command.argv0.as_deref().unwrap_or(command.program.as_os_str());
+    let words = std::iter::once(argv0).chain(command.args.iter().map(OsString::as_os_str));
+    // Words of a command line and paths that were opened hold no zero byte, or the kernel had not passed them to us.
+    let c = |text: &OsStr| CString::new(text.as_bytes()).map_err(std::io::Error::from);
+    let built = (|| {
+        let env = (!command.env.is_empty()).then(|| environment(&command.env));
+        let env =
+            env.map(|env| env.iter().map(|entry| c(entry)).collect::<Result<Vec<_>, _>>()).transpose()?;
+        Ok((c(command.program.as_os_str())?, words.map(c).collect::<Result<Vec<_>, _>>()?, env))
+    })();
+    match built {
+        Ok((program, argv, env)) => unix::execute(&program, &argv, env.as_deref()),
+        Err(error) => error,
     }
-    for change in &command.env {
-        match change {
-            EnvChange::Set(name, value) => process.env(name, value),
-            EnvChange::Remove(name) => process.env_remove(name),
-            EnvChange::Prepend(name, value, separator) => {
-                let mut new = value.clone();
-                if let Some(old) = std::env::var_os(name).filter(|old| !old.is_empty()) {
-                    new.push(separator.to_string());
-                    new.push(old);
-                }
-                process.env(name, new)
-            }
-        };
-    }
-    process.exec()
 }
 
-/// The request of `exec` without options and of a link whose name ends in `-exec` or `_exec`: those are taken
-/// without the command-line parser. `None` for everything else.
-pub fn from_words(words: &[OsString]) -> Option<Request> {
-    let name = Path::new(words.first()?).file_name()?.as_bytes();
-    let is_link = name.ends_with(b"-exec") || name.ends_with(b"_exec");
-    let rest = if is_link { &words[1..] } else { words.get(2..)? };
-    if !is_link && words.get(1)?.as_os_str() != OsStr::new("exec") {
-        return None;
-    }
-    let mut request = Request::default();
-    let mut rest = rest.iter();
-    let program = loop {
-        let word = rest.next()?;
-        match word.as_bytes() {
-            b"--" => break rest.next()?,
-            b"-t" | b"--target" if !is_link => request.target = Some(rest.next()?.to_str()?.to_owned()),
-            bytes if bytes.starts_with(b"-") && !is_link => return None,
-            _ => break word,
+/// Our own environment with `changes`, in its own order.
+fn environment(changes: &[EnvChange]) -> Vec<OsString> {
+    let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    for change in changes {
+        let place = variables.iter().position(|(name, _)| name == change.name());
+        let before = place.and_then(|place| variables.get(place)).map(|(_, value)| value.as_os_str());
+        match (place, change.apply(before)) {
+            (Some(place), Some(value)) => variables[place].1 = value,
+            (Some(_), None) => variables.retain(|(name, _)| name != change.name()),
+            (None, Some(value)) => variables.push((change.name().to_owned(), value)),
+            (None, None) => {}
         }
+    }
+    let entry = |(name, value): (OsString, OsString)| {
+        let mut bytes = name.into_vec();
+        bytes.push(b'=');
+        bytes.extend(value.into_vec());
+        OsString::from_vec(bytes)
     };
-    request.words = std::iter::once(program).chain(rest).cloned().collect();
-    Some(request)
+    variables.into_iter().map(entry).collect()
 }
 
-/// The request of a fully parsed command line.
-pub fn from_args(args: crate::cli::ExecArgs) -> Result<Request> {
-    let options = super::options(&args.lookup)?;
-    Ok(Request { target: args.target, options, words: args.words })
+/// The ledger that the environment names.
+fn ledger_of_environment() -> Option<PathBuf> {
+    std::env::var_os(ledger::VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

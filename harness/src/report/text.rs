@@ -39,6 +39,12 @@ pub fn render(summary: &Summary) -> String {
         self::finding(&mut out, finding);
     }
     not_run(&mut out, &summary.not_run);
+    if let Some(why) = summary.run.as_ref().and_then(|run| run.children.as_ref()) {
+        let _ = writeln!(
+            out,
+            "\n{WARN}note{WARN:#}: programs that emulated guests start find no emulator here: {why}"
+        );
+    }
     counts(&mut out, summary, findings.len());
     out
 }

@@ -11,6 +11,7 @@ use triplecheck_emulators::binary::Binary;
 use triplecheck_emulators::launch::{CommandLine, EnvChange, Guest, Kind, Launch};
 use triplecheck_emulators::lookup::{Decision, lookup};
 
+use super::nests::Nests;
 use super::preparations::Preparations;
 use super::{Blocked, Run};
 use crate::error::{About as _, Error, Result};
@@ -42,6 +43,7 @@ pub(crate) struct Start<'a> {
 pub(crate) struct Starter<'a> {
     run: &'a Run<'a>,
     preparations: Preparations,
+    nests: Nests,
     /// Working directories live here and nowhere else.
     work: tempfile::TempDir,
     decisions: Mutex<HashMap<(PathBuf, String), std::sync::Arc<Decision>>>,
@@ -66,6 +68,7 @@ impl<'a> Starter<'a> {
         Ok(Self {
             run,
             preparations: Preparations::default(),
+            nests: Nests::new(work.path().join("nests")),
             work,
             decisions: Mutex::new(HashMap::new()),
             counter: std::sync::atomic::AtomicU64::new(0),
@@ -148,7 +151,11 @@ impl<'a> Starter<'a> {
             stderr: &place.stderr,
             limits: Limits { deadline: start.deadline, grace: GRACE, output_bytes_max: OUTPUT_BYTES_MAX },
         };
-        supervise::run(&job, Some(self.run.stop)).map_err(|error| {
+        let supervised = match self.nests.supervisors(self.run.host, planned, launch)? {
+            Some(supervisors) => supervisors.run(&job, Some(self.run.stop)),
+            None => supervise::run(&job, Some(self.run.stop)),
+        };
+        supervised.map_err(|error| {
             Error::world(format!("cannot supervise `{}`", start.program.display())).caused_by(error)
         })
     }

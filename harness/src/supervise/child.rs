@@ -20,7 +20,7 @@
 
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
@@ -34,11 +34,13 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, getpid, kill_process_group, set_child_subreaper, setrlimit, setsid,
 };
 
+use crate::children::Arrangement;
+
 use super::capture::Capture;
 use super::tree::{self, Process};
-use super::unix::{self, Reaped, Start, StartError, Usage};
 use super::wire::{self, Order, Reply, Step};
 use super::{KILL_TIME_MAX, Limits, SURVIVORS_MAX, Stream, Supervised, Survivor, Termination, Truncated};
+use crate::unix::{self, Reaped, Start, StartError, Usage};
 
 /// What `ps` shows. The program's own name is avoided, so that `pkill -9 triplecheck` ends the harness alone, and the
 /// supervisors live long enough to end their trees.
@@ -88,6 +90,13 @@ struct Watch<'a> {
 /// Call it before anything else in `main`: it must be the only thread, and no descriptor may be open.
 pub fn child_main() -> ExitCode {
     unix::close_inherited_descriptors();
+    // First, while there is nothing yet that a change of credentials could take away.
+    if let Some(dir) = std::env::args_os().nth(2)
+        && let Err(error) = Arrangement::at(dir.into()).enter()
+    {
+        let _ = writeln!(io::stderr(), "triplecheck: {}", error.sentence());
+        return ExitCode::FAILURE;
+    }
     match become_supervisor().and_then(|signals| serve(&signals)) {
         Ok(()) => ExitCode::SUCCESS,
         // The harness sees the socket close and the status; there is nobody else to tell.

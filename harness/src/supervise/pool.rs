@@ -21,12 +21,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use super::unix::SignalsBlocked;
 use super::wire::{self, Reply, Step};
 use super::{Job, KILL_TIME_MAX, SUBCOMMAND, Stdin, StopFlag, SuperviseError, Supervised, tree};
+use crate::unix::SignalsBlocked;
 
 /// The running binary, even after its file has been replaced by a newer one.
-const OWN_BINARY: &str = "/proc/self/exe";
+pub(crate) const OWN_BINARY: &str = "/proc/self/exe";
 
 /// What a supervisor is called in a process list; see `NAME` in `child.rs`.
 const ARGV0: &str = "guest-supervise";
@@ -42,6 +42,8 @@ const ANSWER_SLACK: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Supervisors {
     program: Option<PathBuf>,
+    /// The arrangement whose namespaces they enter.
+    within: Option<PathBuf>,
     idle: Mutex<Vec<Supervisor>>,
 }
 
@@ -67,13 +69,20 @@ impl Supervisors {
     /// Supervisors that are this very binary.
     #[must_use]
     pub const fn new() -> Supervisors {
-        Supervisors { program: None, idle: Mutex::new(Vec::new()) }
+        Supervisors { program: None, within: None, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Supervisors that are inside the namespaces of the [`Arrangement`](crate::children::Arrangement) in this
+    /// directory, with all that they start.
+    #[must_use]
+    pub const fn within(dir: PathBuf) -> Supervisors {
+        Supervisors { program: None, within: Some(dir), idle: Mutex::new(Vec::new()) }
     }
 
     /// Supervisors that are another binary with our `main`, for a program that uses the library but is not it.
     #[must_use]
     pub const fn with_program(program: PathBuf) -> Supervisors {
-        Supervisors { program: Some(program), idle: Mutex::new(Vec::new()) }
+        Supervisors { program: Some(program), within: None, idle: Mutex::new(Vec::new()) }
     }
 
     /// Runs one guest to its end; see [`super::run`].
@@ -118,7 +127,7 @@ impl Supervisors {
         }
         let program = self.program.as_deref().unwrap_or(Path::new(OWN_BINARY));
         let failed = |source| SuperviseError::Spawn { program: program.to_path_buf(), source };
-        let supervisor = Supervisor::start(program).map_err(failed)?;
+        let supervisor = Supervisor::start(program, self.within.as_deref()).map_err(failed)?;
         wire::send(&supervisor.socket, message).map_err(failed)?;
         Ok(supervisor)
     }
@@ -140,7 +149,7 @@ impl Default for Supervisors {
 }
 
 impl Supervisor {
-    fn start(program: &Path) -> io::Result<Supervisor> {
+    fn start(program: &Path, within: Option<&Path>) -> io::Result<Supervisor> {
         let (socket, theirs) = UnixStream::pair()?;
         // Ctrl-C reaches the whole group of the terminal. A supervisor that has not yet left it, nor blocked anything,
         // would die of it; so it is born with everything blocked.
@@ -148,6 +157,7 @@ impl Supervisor {
         let process = Command::new(program)
             .arg0(ARGV0)
             .arg(SUBCOMMAND)
+            .args(within)
             // What is meant for a guest, LD_PRELOAD above all, must not reach the program that watches it.
             .env_clear()
             .stdin(Stdio::from(OwnedFd::from(theirs)))

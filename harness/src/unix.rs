@@ -1,7 +1,8 @@
 //! What Linux does only through calls that the compiler cannot check: the one file of the harness with `unsafe`.
 //!
-//! Owns signal dispositions and masks, the start of the guest, and the reaping of children with what they used up. It
-//! must never decide anything: every function does one thing and says what came of it.
+//! Owns signal dispositions and masks, the start of the guest, and the reaping of children with what they used up; in
+//! `unix/hook.rs` what a hook needs that becomes its guest. It must never decide anything: every function does one
+//! thing and says what came of it.
 //!
 //! The guest is started with `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn` does, and not with `posix_spawn` itself,
 //! because that can neither set `PR_SET_PDEATHSIG` nor tell a missing directory from a missing program. `fork` would
@@ -20,6 +21,10 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
+mod hook;
+
+pub(crate) use hook::{Fork, execute, fork, leave, started_by_binfmt, unshare};
+
 /// Stack for the few calls between `clone` and `execve`. Only the pages that are touched are ever there; a debug build
 /// needs about two.
 const START_STACK_BYTES: usize = 64 * 1024;
@@ -28,7 +33,7 @@ const START_STACK_BYTES: usize = 64 * 1024;
 const FIRST_INHERITED_FD: RawFd = 3;
 
 /// Blocks every signal for the calling thread until dropped, so that a child started meanwhile inherits the mask.
-pub(super) struct SignalsBlocked {
+pub(crate) struct SignalsBlocked {
     before: libc::sigset_t,
     // The mask belongs to the thread, so the guard must not leave it.
     _thread: PhantomData<*const ()>,
@@ -36,15 +41,15 @@ pub(super) struct SignalsBlocked {
 
 /// Which signals a supervisor has been sent since it last looked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     /// Some child changed its state.
-    pub(super) child: bool,
+    pub(crate) child: bool,
     /// Somebody wants the supervisor to end: `SIGTERM`, `SIGINT` or `SIGHUP`.
-    pub(super) stop: bool,
+    pub(crate) stop: bool,
 }
 
 /// What `wait4` found.
-pub(super) enum Reaped {
+pub(crate) enum Reaped {
     /// This child has ended and is gone.
     Child { pid: i32, status: ExitStatus, usage: Usage },
     /// There are children, and none of them has ended.
@@ -55,24 +60,24 @@ pub(super) enum Reaped {
 
 /// What a process used up, with the children it waited for.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Usage {
-    pub(super) cpu: Duration,
-    pub(super) peak_rss_bytes: u64,
+pub(crate) struct Usage {
+    pub(crate) cpu: Duration,
+    pub(crate) peak_rss_bytes: u64,
 }
 
 /// Everything the guest needs between `clone` and `execve`.
-pub(super) struct Start<'a> {
-    pub(super) program: &'a CStr,
-    pub(super) argv: &'a [&'a CStr],
-    pub(super) envp: &'a [&'a CStr],
-    pub(super) dir: &'a CStr,
+pub(crate) struct Start<'a> {
+    pub(crate) program: &'a CStr,
+    pub(crate) argv: &'a [&'a CStr],
+    pub(crate) envp: &'a [&'a CStr],
+    pub(crate) dir: &'a CStr,
     /// Become descriptors 0, 1 and 2; each must itself be 3 or above.
-    pub(super) streams: [BorrowedFd<'a>; 3],
+    pub(crate) streams: [BorrowedFd<'a>; 3],
 }
 
 /// Why the guest is not running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StartError {
+pub(crate) enum StartError {
     /// The system gave us no process.
     Process(i32),
     /// The directory could not be entered.
@@ -90,8 +95,14 @@ pub fn reset_child_signal() {
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
+/// Gives one signal its default disposition again.
+pub(crate) fn default_signal(signal: i32) {
+    // SAFETY: the default disposition runs no code of ours.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
 /// Gives every signal its default disposition, for this process and for all it will start.
-pub(super) fn reset_all_signals() {
+pub(crate) fn reset_all_signals() {
     for signal in 1..=libc::SIGRTMAX() {
         // SAFETY: as above. SIGKILL, SIGSTOP and the C library's own signals are refused, which is what we want. Rust's
         // handler for stack overflows goes too: the kernel's own SIGSEGV then ends the supervisor, only without a text.
@@ -100,7 +111,7 @@ pub(super) fn reset_all_signals() {
 }
 
 impl SignalsBlocked {
-    pub(super) fn new() -> SignalsBlocked {
+    pub(crate) fn new() -> SignalsBlocked {
         let mut before = MaybeUninit::uninit();
         // SAFETY: `all` is initialised by sigfillset, and pthread_sigmask initialises `before` when it succeeds, which
         // it always does for SIG_SETMASK and valid pointers.
@@ -122,7 +133,7 @@ impl Drop for SignalsBlocked {
 
 /// A descriptor that becomes readable when a child changes its state or somebody wants us to end. The signals must be
 /// blocked, which they are for a supervisor's whole life.
-pub(super) fn signal_descriptor() -> io::Result<OwnedFd> {
+pub(crate) fn signal_descriptor() -> io::Result<OwnedFd> {
     // SAFETY: the set is initialised by sigemptyset before it is used, and a descriptor that signalfd returns is ours.
     unsafe {
         let mut set = MaybeUninit::uninit();
@@ -138,7 +149,7 @@ pub(super) fn signal_descriptor() -> io::Result<OwnedFd> {
 }
 
 /// Takes all pending signals from a [`signal_descriptor`].
-pub(super) fn take_signals(descriptor: &OwnedFd) -> Pending {
+pub(crate) fn take_signals(descriptor: &OwnedFd) -> Pending {
     let mut pending = Pending::default();
     let size = mem::size_of::<libc::signalfd_siginfo>();
     loop {
@@ -160,7 +171,7 @@ pub(super) fn take_signals(descriptor: &OwnedFd) -> Pending {
 }
 
 /// Keeps whatever the harness's own parent left open from every guest.
-pub(super) fn close_inherited_descriptors() {
+pub(crate) fn close_inherited_descriptors() {
     // SAFETY: called before this process has opened anything itself, so nothing that Rust owns is closed; the standard
     // library's streams are below the range. The system call is used because older C libraries lack the function.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, FIRST_INHERITED_FD, c_int::MAX, 0) };
@@ -175,7 +186,7 @@ pub(super) fn close_inherited_descriptors() {
 }
 
 /// Takes the status of one ended child, whichever it is, without waiting for one to end.
-pub(super) fn reap() -> Reaped {
+pub(crate) fn reap() -> Reaped {
     let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::uninit();
     // SAFETY: both pointers are valid for writing.
@@ -199,7 +210,7 @@ pub(super) fn reap() -> Reaped {
 
 /// Executes a program as a child in a process group of its own, with every signal unblocked and `SIGKILL` for the time
 /// when its parent dies. Returns when the program is running or cannot.
-pub(super) fn start(start: &Start<'_>) -> Result<Pid, StartError> {
+pub(crate) fn start(start: &Start<'_>) -> Result<Pid, StartError> {
     let argv = pointers(start.argv);
     let envp = pointers(start.envp);
     let mut plan = Plan {

@@ -1,0 +1,76 @@
+//! What would make a guest differ from a native run although its emulator is sound: refused here, or settled before the
+//! start.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use triplecheck_emulators::launch::{Kind, Launch};
+
+use super::{Refusal, refuse};
+use crate::error::Error;
+
+/// The longest command line of Windows, in UTF-16 units (`CreateProcessW`). Wine 8 ends with status 1 and no word beyond.
+const WINDOWS_COMMAND_MAX: usize = 32_767;
+
+/// Refuses what the emulator would get wrong in silence.
+pub(super) fn check(launch: &Launch, program: &Path, args: &[OsString]) -> Result<(), Refusal> {
+    if launch.emulator.kind != Kind::Wine {
+        return Ok(());
+    }
+    if let Some(odd) = args.iter().find(|arg| arg.to_str().is_none()) {
+        let text = format!(
+            "cannot run `{}`: the argument `{}` is not UTF-8, and Windows programs are given Unicode",
+            program.display(),
+            odd.display()
+        );
+        return Err(refuse(126, Error::user(text)));
+    }
+    let units: usize = std::iter::once(program.as_os_str())
+        .chain(args.iter().map(OsString::as_os_str))
+        .map(|word| windows_units(&word.to_string_lossy()))
+        .sum();
+    if units > WINDOWS_COMMAND_MAX {
+        let text = format!(
+            "cannot run `{}`: its command line has {units} characters, and Windows takes {WINDOWS_COMMAND_MAX}",
+            program.display()
+        );
+        return Err(refuse(126, Error::user(text).hint("pass the arguments in a response file")));
+    }
+    Ok(())
+}
+
+/// What a word takes of a Windows command line: itself, a blank, and where it needs them the quotes around it and a
+/// backslash before each quote inside.
+fn windows_units(word: &str) -> usize {
+    let own: usize = word.chars().map(|c| c.len_utf16() + usize::from(c == '"')).sum();
+    let quotes = if word.is_empty() || word.contains([' ', '\t', '"', '\n']) { 2 } else { 0 };
+    own + quotes + 1
+}
+
+/// Changes in this process, for the guest to inherit, what must not be as it is.
+pub(super) fn settle(kind: Kind) {
+    if kind != Kind::QemuUser {
+        return;
+    }
+    // For each crash QEMU leaves two files in the guest's directory, its own core among them with hundreds of megabytes,
+    // where a native crash leaves one of the guest's size.
+    let core = getrlimit(Resource::Core);
+    if core.current != Some(0) {
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: core.maximum });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_a_windows_command_line_is_counted_as_windows_does() {
+        assert_eq!(windows_units("abc"), 4);
+        assert_eq!(windows_units(""), 3);
+        assert_eq!(windows_units("a b"), 6);
+        assert_eq!(windows_units("a\"b"), 7);
+        assert_eq!(windows_units("😀"), 3);
+    }
+}

@@ -1,0 +1,66 @@
+//! The command line of `exec`, read by hand: a hook call must not pay for a parser.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{Nested, Request, ledger_of_environment};
+use crate::children::Settings;
+use crate::cli::ExecArgs;
+use crate::error::Result;
+use crate::unix;
+
+/// The request of the kernel's own calls, of `exec` without options and of a link whose name ends in `-exec` or
+/// `_exec`: those are taken without the command-line parser. `None` for everything else.
+pub fn from_words(words: &[OsString]) -> Option<Request> {
+    if unix::started_by_binfmt() {
+        return of_the_kernel(words);
+    }
+    let name = Path::new(words.first()?).file_name()?.as_bytes();
+    let is_link = name.ends_with(b"-exec") || name.ends_with(b"_exec");
+    let rest = if is_link { &words[1..] } else { words.get(2..)? };
+    if !is_link && words.get(1)?.as_os_str() != OsStr::new("exec") {
+        return None;
+    }
+    let mut request = Request { ledger: ledger_of_environment(), ..Request::default() };
+    let mut rest = rest.iter();
+    let program = loop {
+        let word = rest.next()?;
+        match word.as_bytes() {
+            b"--" => break rest.next()?,
+            b"-t" | b"--target" if !is_link => request.target = Some(rest.next()?.to_str()?.to_owned()),
+            bytes if bytes.starts_with(b"-") && !is_link => return None,
+            _ => break word,
+        }
+    };
+    request.words = std::iter::once(program).chain(rest).cloned().collect();
+    Some(request)
+}
+
+/// What the kernel passes to a registered interpreter with the flag `P`: the registered path, the program's path, its
+/// `argv[0]`, its arguments.
+fn of_the_kernel(words: &[OsString]) -> Option<Request> {
+    let settings = Settings::of_nested(words.first()?);
+    Some(Request {
+        ledger: settings.ledger.clone().or_else(ledger_of_environment),
+        nested: Some(Nested { file: PathBuf::from(words.get(1)?), settings }),
+        words: words.get(2..)?.to_vec(),
+        ..Request::default()
+    })
+}
+
+/// The request of a fully parsed command line.
+///
+/// # Errors
+/// When an option has no meaning.
+pub fn from_args(args: ExecArgs) -> Result<Request> {
+    let options = super::super::options(&args.lookup)?;
+    Ok(Request {
+        target: args.target,
+        options,
+        children: args.children,
+        ledger: args.ledger.or_else(ledger_of_environment),
+        nested: None,
+        words: args.words,
+    })
+}
