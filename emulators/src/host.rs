@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::binary::Binary;
 use crate::machine::Machine;
 use crate::target::Endian;
 
@@ -58,6 +59,12 @@ pub trait Host: Sync {
 
     /// Where the symbolic link at `path` points, as written; `None` where there is no link.
     fn link_target(&self, path: &Path) -> Option<PathBuf>;
+
+    /// The names in the directory at `path`, in no order; none where it cannot be listed.
+    fn names_in(&self, path: &Path) -> Vec<String>;
+
+    /// What the header of the file at `path` says; `None` where it says nothing.
+    fn binary(&self, path: &Path) -> Option<Binary>;
 
     /// The ELF class, byte order and machine of the file at `path` (links followed), `None` where there is
     /// none. A loader's path is no unique key (`/lib/ld.so.1` is PowerPC, MIPS, m68k and PA-RISC), its machine

@@ -22,6 +22,7 @@ use crate::packages::Piece;
 use crate::target::Target;
 
 mod agreement;
+pub(crate) mod dlls;
 pub(crate) mod libraries;
 pub(crate) mod loader;
 mod obstacle;

@@ -484,6 +484,65 @@ fn an_old_wine_gets_the_missing_dll_and_a_new_one_does_not() {
     assert!(new.contains(r#"WINEPATH='Z:\opt\dll'"${WINEPATH"#), "{new}");
 }
 
+/// Wine with its own DLLs, and Debian's mingw runtime in both thread models.
+fn dll_host() -> TableHost {
+    wine_host("10.0")
+        .file("/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/ntdll.dll")
+        .file("/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/kernel32.dll")
+        .binary_at(
+            "/usr/lib/gcc/x86_64-w64-mingw32/12-win32/libgcc_s_seh-1.dll",
+            pe(0x8664, &["KERNEL32.dll"]),
+        )
+        .binary_at(
+            "/usr/lib/gcc/x86_64-w64-mingw32/12-posix/libgcc_s_seh-1.dll",
+            pe(0x8664, &["libwinpthread-1.dll"]),
+        )
+        .binary_at("/usr/x86_64-w64-mingw32/lib/libwinpthread-1.dll", pe(0x8664, &["KERNEL32.dll"]))
+        .binary_at("/t/cmocka.dll", pe(0x8664, &["KERNEL32.dll", "libgcc_s_seh-1.dll"]))
+}
+
+/// The program stands in `/t`.
+fn beside() -> Options {
+    Options { origin: Some("/t".into()), ..Options::default() }
+}
+
+#[test]
+fn dlls_of_the_compilers_runtime_are_found_behind_other_dlls() {
+    let win32 = r"WINEPATH='Z:\usr\lib\gcc\x86_64-w64-mingw32\12-win32'";
+    let posix = r"WINEPATH='Z:\usr\lib\gcc\x86_64-w64-mingw32\12-posix;Z:\usr\x86_64-w64-mingw32\lib'";
+    for (imports, expected) in [
+        (&["kernel32.dll"][..], None),
+        (&["api-ms-win-crt-stdio-l1-1-0.dll", "KERNEL32.dll"], None),
+        // Beside the program, in another spelling, and what that one needs.
+        (&["CMOCKA.dll"], Some(win32)),
+        (&["libgcc_s_seh-1.dll", "libwinpthread-1.dll"], Some(posix)),
+    ] {
+        let line = shell(&run(of(&dll_host(), WINDOWS, &pe(0x8664, imports), &beside())));
+        match expected {
+            Some(words) => assert!(line.contains(words), "{imports:?}: {line}"),
+            None => assert!(!line.contains("WINEPATH"), "{imports:?}: {line}"),
+        }
+    }
+}
+
+#[test]
+fn a_dll_that_is_nowhere_is_named_before_the_start() {
+    let reason = cannot(of(&dll_host(), WINDOWS, &pe(0x8664, &["plugin.dll"]), &beside()));
+    assert_eq!(
+        reason.text,
+        "`plugin.dll`, which the program imports, is not beside the program, not in WINEPATH, and not part of Wine"
+    );
+    assert_eq!((reason.obstacle, reason.missing), (Obstacle::LibraryMissing, vec![]));
+    let host = dll_host().binary_at("/t/outer.dll", pe(0x8664, &["libstdc++-6.dll"]));
+    let reason = cannot(of(&host, WINDOWS, &pe(0x8664, &["outer.dll"]), &beside()));
+    assert!(reason.text.starts_with("`libstdc++-6.dll`, which `outer.dll` imports"), "{}", reason.text);
+    assert_eq!(reason.missing, [Piece::CrossGcc("x86_64-w64-mingw32")]);
+    // Where it is in the caller's own list it is Wine that finds it, and where Wine's DLLs are not known nothing is said.
+    let host = dll_host().file("/opt/dll/plugin.dll").variable("WINEPATH", r"C:\x;Z:\opt\dll");
+    run(of(&host, WINDOWS, &pe(0x8664, &["plugin.dll"]), &beside()));
+    run(of(&wine_host("10.0"), WINDOWS, &pe(0x8664, &["plugin.dll"]), &beside()));
+}
+
 #[test]
 fn wine_gets_a_utf8_locale_and_keeps_the_users_words() {
     let host = wine_host("10.0")

@@ -121,9 +121,7 @@ mod tests {
         };
         record.append(&path).unwrap();
         let odd: OsString = std::os::unix::ffi::OsStringExt::from_vec(b"/b/\xff".to_vec());
-        Record { program: PathBuf::from(odd), ..record.clone() }
-            .append(&path)
-            .unwrap();
+        Record { program: PathBuf::from(odd), ..record.clone() }.append(&path).unwrap();
         File::options().append(true).open(&path).unwrap().write_all(b"{\"verdict\":\"ra").unwrap();
         let read = read(&path).unwrap();
         assert_eq!(read.len(), 2);

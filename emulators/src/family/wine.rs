@@ -13,7 +13,7 @@ use crate::binary::Binary;
 use crate::family::Offer;
 use crate::host::{Host, Program};
 use crate::launch::{Emulator, EnvChange, Kind, Launch, Preparation, wine_shim_dir};
-use crate::lookup::{Obstacle, Reason, Subject, Trace, note};
+use crate::lookup::{Obstacle, Reason, Subject, Trace, dlls, note};
 use crate::machine::Machine;
 use crate::packages::Piece;
 
@@ -47,7 +47,10 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
         return Offer::NotForIt(why);
     }
     match find(host, machine, trace) {
-        Ok((program, version)) => Offer::Launch(launch(subject, machine, &program, version.as_deref())),
+        Ok((program, version)) => match launch(subject, machine, &program, version.as_deref(), trace) {
+            Ok(launch) => Offer::Launch(launch),
+            Err(reason) => Offer::Refused(reason),
+        },
         Err(reason) => Offer::Refused(reason),
     }
 }
@@ -131,18 +134,32 @@ fn major(version: Option<&str>) -> Option<u32> {
     version?.split('.').next()?.parse().ok()
 }
 
-fn launch(subject: &Subject<'_>, machine: &Machine, wine: &Program, version: Option<&str>) -> Launch {
+fn launch(
+    subject: &Subject<'_>,
+    machine: &Machine,
+    wine: &Program,
+    version: Option<&str>,
+    trace: &mut Trace,
+) -> Result<Launch, Reason> {
     let host = subject.host;
     let shims = shims(subject, version);
     let prefix = prefix_dir(host, machine, version);
-    let env = environment(subject, &prefix, &shims);
-    Launch {
+    let system = dlls::system_dirs(host, machine, &wine.path, &prefix);
+    let dlls = dlls::follow(subject, machine, &system, &shims);
+    if let Some((dll, importer)) = &dlls.missing {
+        return Err(dlls::missing(dll, importer, machine));
+    }
+    for dir in &dlls.dirs {
+        note(trace, format!("DLLs in {}", dir.display()), "added to WINEPATH: the program imports them");
+    }
+    let env = environment(subject, &prefix, &shims, &dlls.dirs);
+    Ok(Launch {
         emulator: Emulator { kind: Kind::Wine, program: Some(wine.path.clone()), cpu: None },
         prefix: vec![wine.path.clone().into()],
         env,
         sysroot: None,
         preparation: Some(Preparation::WinePrefix { prefix, wine: wine.path.clone(), shims }),
-    }
+    })
 }
 
 /// `CACHE/wine/VERSION-MACHINE`: one prefix for all programs, made once.
@@ -162,7 +179,12 @@ fn shims(subject: &Subject<'_>, version: Option<&str>) -> Vec<&'static str> {
     if lacks && wants { vec![SHIM] } else { Vec::new() }
 }
 
-fn environment(subject: &Subject<'_>, prefix: &Path, shims: &[&'static str]) -> Vec<EnvChange> {
+fn environment(
+    subject: &Subject<'_>,
+    prefix: &Path,
+    shims: &[&'static str],
+    compiler: &[PathBuf],
+) -> Vec<EnvChange> {
     let host = subject.host;
     let set = |name: &str, value: OsString| EnvChange::Set(name.into(), value);
     // Wine looks for its server below TMPDIR, so that a guest with one of its own would start a server of its own, at
@@ -176,7 +198,8 @@ fn environment(subject: &Subject<'_>, prefix: &Path, shims: &[&'static str]) -> 
     if !overrides.to_string_lossy().contains("winedbg.exe") {
         env.push(EnvChange::Prepend("WINEDLLOVERRIDES".into(), "winedbg.exe=d".into(), ';'));
     }
-    let mut dirs: Vec<OsString> = subject.options.library_path.iter().map(|dir| windows_path(dir)).collect();
+    let own = subject.options.library_path.iter();
+    let mut dirs: Vec<OsString> = own.chain(compiler).map(|dir| windows_path(dir)).collect();
     if !shims.is_empty() {
         dirs.push(windows_path(&wine_shim_dir(prefix)));
     }

@@ -184,6 +184,15 @@ impl Host for LocalHost {
         std::fs::read_link(path).ok()
     }
 
+    fn names_in(&self, path: &Path) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+    }
+
+    fn binary(&self, path: &Path) -> Option<Binary> {
+        Binary::read(path).ok()
+    }
+
     fn elf_machine(&self, path: &Path) -> Option<ElfIdentity> {
         let mut start = [0; 20];
         File::open(path).ok()?.read_exact(&mut start).ok()?;

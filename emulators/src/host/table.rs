@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::{ElfIdentity, Host, Program};
+use crate::binary::Binary;
 use crate::lookup::subject::identity;
 use crate::machine::Machine;
 
@@ -18,6 +19,7 @@ pub struct TableHost {
     programs: BTreeMap<String, Program>,
     versions: BTreeMap<PathBuf, String>,
     files: BTreeMap<PathBuf, Option<ElfIdentity>>,
+    binaries: BTreeMap<PathBuf, Binary>,
     links: BTreeMap<PathBuf, PathBuf>,
     texts: BTreeSet<(PathBuf, String)>,
     builtin_wasi: Option<Vec<OsString>>,
@@ -35,6 +37,7 @@ impl TableHost {
             programs: BTreeMap::new(),
             versions: BTreeMap::new(),
             files: BTreeMap::new(),
+            binaries: BTreeMap::new(),
             links: BTreeMap::new(),
             texts: BTreeSet::new(),
             builtin_wasi: None,
@@ -92,6 +95,13 @@ impl TableHost {
         let identity = identity(machine);
         self.files.insert(path.into(), identity);
         self
+    }
+
+    /// A regular file whose header says this.
+    #[must_use]
+    pub fn binary_at(mut self, path: &str, binary: Binary) -> Self {
+        self.binaries.insert(path.into(), binary);
+        self.file(path)
     }
 
     /// A symbolic link whose target, as written, leads nowhere on this host.
@@ -158,6 +168,18 @@ impl Host for TableHost {
 
     fn link_target(&self, path: &Path) -> Option<PathBuf> {
         self.links.get(path).cloned()
+    }
+
+    fn names_in(&self, path: &Path) -> Vec<String> {
+        let below = self.files.keys().filter_map(|file| file.strip_prefix(path).ok()?.components().next());
+        let mut names: Vec<String> =
+            below.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        names.dedup();
+        names
+    }
+
+    fn binary(&self, path: &Path) -> Option<Binary> {
+        self.binaries.get(path).cloned()
     }
 
     fn elf_machine(&self, path: &Path) -> Option<ElfIdentity> {
