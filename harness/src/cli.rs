@@ -100,9 +100,10 @@ pub struct ExecArgs {
     /// The exit status for failures of the hook itself, instead of 125, 126 and 127
     #[arg(long, value_name = "N")]
     pub infra_code: Option<u8>,
-    /// What is done so that programs which the program starts find their emulator too
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    pub children: Policy,
+    /// What is done so that programs which the program starts find their emulator too [default: auto]
+    /// [env: TRIPLECHECK_CHILDREN]
+    #[arg(long, value_name = "HOW", value_enum)]
+    pub children: Option<Policy>,
     /// Append a record of the start to this file, as JSON lines [env: TRIPLECHECK_LEDGER]
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<PathBuf>,

@@ -5,10 +5,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Nested, Request, ledger_of_environment};
-use crate::children::Settings;
+use clap::ValueEnum as _;
+
+use crate::children::{Policy, Settings};
 use crate::cli::ExecArgs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::unix;
+
+/// The variable that says what is done for the guest's children.
+const CHILDREN_VARIABLE: &str = "TRIPLECHECK_CHILDREN";
 
 /// The request of the kernel's own calls, of `exec` without options and of a link whose name ends in `-exec` or
 /// `_exec`: those are taken without the command-line parser. `None` for everything else.
@@ -22,7 +27,9 @@ pub fn from_words(words: &[OsString]) -> Option<Request> {
     if !is_link && words.get(1)?.as_os_str() != OsStr::new("exec") {
         return None;
     }
-    let mut request = Request { ledger: ledger_of_environment(), ..Request::default() };
+    // A word that means nothing is told by the parser.
+    let children = policy_of_environment().ok()?;
+    let mut request = Request { ledger: ledger_of_environment(), children, ..Request::default() };
     let mut rest = rest.iter();
     let program = loop {
         let word = rest.next()?;
@@ -49,6 +56,18 @@ fn of_the_kernel(words: &[OsString]) -> Option<Request> {
     })
 }
 
+/// What is done for the guest's children, where no option says.
+fn policy_of_environment() -> Result<Policy> {
+    let Some(word) = std::env::var_os(CHILDREN_VARIABLE).filter(|word| !word.is_empty()) else {
+        return Ok(Policy::default());
+    };
+    let policy = word.to_str().and_then(|word| Policy::from_str(word, false).ok());
+    policy.ok_or_else(|| {
+        let text = format!("`{CHILDREN_VARIABLE}={}` has no meaning", word.display());
+        Error::user(text).hint(format!("{CHILDREN_VARIABLE}=auto, private or off"))
+    })
+}
+
 /// The request of a fully parsed command line.
 ///
 /// # Errors
@@ -58,7 +77,10 @@ pub fn from_args(args: ExecArgs) -> Result<Request> {
     Ok(Request {
         target: args.target,
         options,
-        children: args.children,
+        children: match args.children {
+            Some(children) => children,
+            None => policy_of_environment()?,
+        },
         ledger: args.ledger.or_else(ledger_of_environment),
         nested: None,
         words: args.words,

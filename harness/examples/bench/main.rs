@@ -1,17 +1,18 @@
 //! The benchmark behind `ci/bench`: every line runs both of its sides in one go, in turn, and prints the ratio or
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
-//! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `which`, `cell`, `wine`,
-//! `setup`), all where none is given.
+//! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`,
+//! `cell`, `setup`), all where none is given.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
 #![expect(clippy::print_stdout, reason = "its lines are its result")]
 #![expect(clippy::cast_precision_loss, reason = "counts of runs are far below 2^52")]
 
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+mod hook;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -24,11 +25,12 @@ fn main() -> Outcome {
     let wanted: Vec<String> = words.collect();
     let work = tempfile::tempdir()?;
     let bench = Bench { binary, work: work.path().to_owned() };
-    let lines: [Line; 5] = [
+    let lines: [Line; 6] = [
         ("exec", Bench::exec),
+        ("nested", Bench::nested),
+        ("wine", Bench::wine),
         ("which", Bench::which),
         ("cell", Bench::cell),
-        ("wine", Bench::wine),
         ("setup", Bench::setup),
     ];
     for (name, line) in lines {
@@ -112,41 +114,36 @@ fn children_cpu() -> f64 {
 impl Bench {
     /// A C program that prints one line, for the compiler `cc`.
     fn hello(&self, cc: &str, name: &str) -> Result<PathBuf, Box<dyn std::error::Error>> {
+        self.hello_with(cc, name, &[])
+    }
+
+    fn hello_with(
+        &self,
+        cc: &str,
+        name: &str,
+        flags: &[&str],
+    ) -> Result<PathBuf, Box<dyn std::error::Error>> {
         let source = self.work.join("hello.c");
         std::fs::write(&source, "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n")?;
         let output = self.work.join(name);
-        let built = quiet(cc).arg("-O1").arg("-o").arg(&output).arg(&source).status();
+        let built = quiet(cc).arg("-O1").args(flags).arg("-o").arg(&output).arg(&source).status();
         if !built.is_ok_and(|status| status.success()) {
             return Err(format!("`{cc}` is missing or fails").into());
         }
         Ok(output)
     }
 
-    fn exec(&self) -> Outcome {
-        let hello = self.hello("aarch64-linux-gnu-gcc", "hello-aarch64")?;
-        let answer = Command::new(&self.binary).args(["which", "--json"]).arg(&hello).output()?;
-        let answer: serde_json::Value = serde_json::from_slice(&answer.stdout)?;
+    /// What `which` says of a program.
+    fn answer(&self, program: &Path) -> Result<serde_json::Value, Box<dyn std::error::Error>> {
+        let answer = Command::new(&self.binary).args(["which", "--json"]).arg(program).output()?;
+        Ok(serde_json::from_slice(&answer.stdout)?)
+    }
+
+    /// The words with which `which` says that a program is started.
+    fn words(&self, program: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+        let answer = self.answer(program)?;
         let words = answer["command"].as_array().ok_or("`which` gives no command")?;
-        let words: Vec<&str> = words.iter().filter_map(|word| word.as_str()).collect();
-        let (program, rest) = words.split_first().ok_or("`which` gives an empty command")?;
-        let raw = || {
-            let mut command = quiet(program);
-            command.args(rest);
-            command
-        };
-        let ours = || {
-            let mut command = quiet(&self.binary);
-            command.arg("exec").arg(&hello);
-            command
-        };
-        let (ours, raw) = paired(200, &ours, &raw)?;
-        println!("exec   triplecheck exec {ours}, the emulator alone {raw}");
-        println!(
-            "       added {:.2} ms, ratio {:.3}",
-            ours.median() - raw.median(),
-            ours.median() / raw.median()
-        );
-        Ok(())
+        Ok(words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
     }
 
     fn which(&self) -> Outcome {
@@ -204,56 +201,11 @@ impl Bench {
 
     /// Starts a guest as `which` says, so many times.
     fn directly(&self, guest: &Path, times: usize) -> Outcome {
-        let answer = Command::new(&self.binary).args(["which", "--json"]).arg(guest).output()?;
-        let answer: serde_json::Value = serde_json::from_slice(&answer.stdout)?;
-        let words = answer["command"].as_array().ok_or("`which` gives no command")?;
-        let words: Vec<&str> = words.iter().filter_map(|word| word.as_str()).collect();
+        let words = self.words(guest)?;
         let (program, rest) = words.split_first().ok_or("`which` gives an empty command")?;
         for _ in 0..times {
             timed(quiet(program).args(rest))?;
         }
-        Ok(())
-    }
-
-    /// A warm run against `wine` with a server that has to be started.
-    fn wine(&self) -> Outcome {
-        let hello = self.hello("x86_64-w64-mingw32-gcc", "hello.exe")?;
-        let wine = ["/usr/lib/wine/wine64", "/usr/bin/wine64", "/usr/bin/wine"]
-            .into_iter()
-            .find(|path| Path::new(path).is_file())
-            .ok_or("there is no Wine")?;
-        let prefix = self.work.join("prefix");
-        let in_prefix = |program: &str| {
-            let mut command = quiet(program);
-            command.env("WINEPREFIX", &prefix).env("WINEDEBUG", "-all").env_remove("DISPLAY");
-            command
-        };
-        let server = ["/usr/lib/wine/wineserver64", "/usr/lib/wine/wineserver", "/usr/bin/wineserver"]
-            .into_iter()
-            .find(|path| Path::new(path).is_file())
-            .ok_or("there is no wineserver")?;
-        in_prefix(wine).args(["wineboot", "-i"]).status()?;
-        let ours = || {
-            let mut command = quiet(&self.binary);
-            command.arg("exec").arg(&hello);
-            command
-        };
-        timed(&mut ours())?;
-        let (mut warm, mut cold) = (Vec::new(), Vec::new());
-        for _ in 0..5 {
-            in_prefix(server).arg("-k").process_group(0).status()?;
-            in_prefix(server).arg("-w").status()?;
-            cold.push(timed(in_prefix(wine).arg(&hello))?);
-            warm.push(timed(&mut ours())?);
-        }
-        in_prefix(server).arg("-k").status()?;
-        warm.sort_by(f64::total_cmp);
-        cold.sort_by(f64::total_cmp);
-        let (warm, cold) = (Samples(warm), Samples(cold));
-        println!(
-            "wine   triplecheck exec {warm}, a cold `wine` {cold}: {:.1} times as fast",
-            cold.median() / warm.median()
-        );
         Ok(())
     }
 
