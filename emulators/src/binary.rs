@@ -59,6 +59,8 @@ pub struct Elf {
     pub machine: u16,
     /// `e_flags`: MIPS ABI, Arm float ABI and BE8, RISC-V float ABI.
     pub flags: u32,
+    /// The lowest address that it must be loaded at; `None` where it runs at any (`ET_DYN`) or loads nothing.
+    pub load_address: Option<u64>,
     /// `PT_INTERP`; `None` for a static program.
     pub interpreter: Option<String>,
     /// `DT_NEEDED`, in order.

@@ -15,6 +15,7 @@ mod local;
 mod sentinel;
 mod spawn;
 mod table;
+mod tool;
 
 pub use local::LocalHost;
 pub use table::TableHost;
@@ -50,6 +51,10 @@ pub trait Host: Sync {
 
     /// What `PROGRAM --version` says, reduced to the number.
     fn version(&self, program: &Path) -> Option<String>;
+
+    /// The CPU models in what `PROGRAM -cpu help` prints, in its order and without repeating the machine's name;
+    /// `None` where it prints none.
+    fn cpu_models(&self, program: &Path) -> Option<Vec<String>>;
 
     /// Whether a regular file stands at `path` (links followed).
     fn is_file(&self, path: &Path) -> bool;

@@ -47,6 +47,7 @@ fn elf(triple: &str, interpreter: Option<&str>, needed: &[&str]) -> Elf {
         endian: machine.endian,
         machine: machine.elf_machine.unwrap(),
         flags: 0,
+        load_address: Some(0x1_0000),
         interpreter: interpreter.map(str::to_owned),
         needed: needed.iter().map(ToString::to_string).collect(),
         runpath: Vec::new(),

@@ -7,14 +7,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::family::Offer;
+use crate::family::{Offer, cpu_model, too_old};
 use crate::host::Program;
 use crate::launch::{ARGV0, Emulator, EnvChange, Kind, Launch};
 use crate::lookup::loader::{self, Loader};
 use crate::lookup::{Obstacle, Reason, Subject, Trace, libraries, note, root};
 use crate::machine::Machine;
 use crate::packages::Piece;
-use crate::target::cpu::newer_since;
 
 /// QEMU's own variables, from its `linux-user/main.c`, 7.2 to 10.0. The caller's must not reach it: a CPU model
 /// for one machine ends the emulator of another, and `QEMU_STRACE` writes into the guest's stderr.
@@ -69,7 +68,13 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
     }
     let program = find_program(subject, suffix, trace);
     let sysroot = find_sysroot(subject, machine, trace);
-    if let Some(reason) = program.as_ref().and_then(|program| too_old(subject, suffix, program)) {
+    let name = format!("qemu-{suffix}");
+    let refusal = program.as_ref().and_then(|program| {
+        let cpu = cpu(subject);
+        too_old::refusal(subject, program, &name, trace)
+            .or_else(|| cpu_model::refusal(subject, program, &name, cpu.as_deref(), trace))
+    });
+    if let Some(reason) = refusal {
         return Offer::Refused(reason);
     }
     match (program, sysroot) {
@@ -106,30 +111,6 @@ fn cpu(subject: &Subject<'_>) -> Option<String> {
         None => subject.machine?.cpu_default.map(str::to_owned),
     };
     subject.cpu_asked().or_else(default)
-}
-
-/// That this QEMU lacks the model which the target needs: without it the program would die of an illegal
-/// instruction, or the emulator before the program. A model of the user's own choice is QEMU's to refuse.
-fn too_old(subject: &Subject<'_>, suffix: &str, program: &Program) -> Option<Reason> {
-    let target = subject.target?;
-    let cpu = cpu(subject)?;
-    let ours = [target.cpu_default(), target.cpu_floor()].contains(&Some(cpu.as_str()));
-    let since = newer_since(&cpu).filter(|_| ours && subject.options.cpu.is_none())?;
-    let version = subject.host.version(&program.path)?;
-    if numbers(&version) >= numbers(since) {
-        return None;
-    }
-    Some(Reason {
-        obstacle: Obstacle::NotInstalled,
-        text: format!("`qemu-{suffix}` {version} has no CPU model `{cpu}`, which came with QEMU {since}"),
-        missing: Vec::new(),
-    })
-}
-
-/// Major and minor number of a version; what is no number counts as 0.
-fn numbers(version: &str) -> (u32, u32) {
-    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
 /// The directory for `-L`, `None` for a static program.

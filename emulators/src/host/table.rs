@@ -18,6 +18,7 @@ pub struct TableHost {
     executes: BTreeSet<&'static str>,
     programs: BTreeMap<String, Program>,
     versions: BTreeMap<PathBuf, String>,
+    cpu_models: BTreeMap<PathBuf, Vec<String>>,
     files: BTreeMap<PathBuf, Option<ElfIdentity>>,
     binaries: BTreeMap<PathBuf, Binary>,
     links: BTreeMap<PathBuf, PathBuf>,
@@ -36,6 +37,7 @@ impl TableHost {
             executes: BTreeSet::new(),
             programs: BTreeMap::new(),
             versions: BTreeMap::new(),
+            cpu_models: BTreeMap::new(),
             files: BTreeMap::new(),
             binaries: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -79,6 +81,13 @@ impl TableHost {
     #[must_use]
     pub fn version_of(mut self, path: &str, version: &str) -> Self {
         self.versions.insert(path.into(), version.to_owned());
+        self
+    }
+
+    /// The CPU models that `PATH -cpu help` lists.
+    #[must_use]
+    pub fn cpu_models_of(mut self, path: &str, models: &[&str]) -> Self {
+        self.cpu_models.insert(path.into(), models.iter().map(ToString::to_string).collect());
         self
     }
 
@@ -156,6 +165,10 @@ impl Host for TableHost {
 
     fn version(&self, program: &Path) -> Option<String> {
         self.versions.get(program).cloned()
+    }
+
+    fn cpu_models(&self, program: &Path) -> Option<Vec<String>> {
+        self.cpu_models.get(program).cloned()
     }
 
     fn is_file(&self, path: &Path) -> bool {

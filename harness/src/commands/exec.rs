@@ -128,14 +128,15 @@ fn prepare(request: &Request, findings: &mut Findings) -> Result<CommandLine, Re
             return Err(refuse(126, install.into_iter().fold(error, Error::hint)));
         }
     };
-    fidelity::check(&launch, &program, args)?;
+    let guest = Guest { program: &program, argv0: Some(name.as_os_str()), args };
+    fidelity::check(&launch, &guest)?;
     if wants_record {
         findings.version = launch.emulator.program.as_deref().and_then(|program| host.version(program));
     }
     if let Some(preparation) = &launch.preparation {
         ready(preparation, &program)?;
     }
-    let mut command = launch.command(&Guest { program: &program, argv0: Some(name.as_os_str()), args });
+    let mut command = launch.command(&guest);
     if request.nested.is_none() {
         findings.childless = arrange_children(&host, request, &binary, &launch, &mut command)?;
     }
