@@ -11,6 +11,7 @@ use crate::binary::Binary;
 use crate::machine::Machine;
 use crate::target::Endian;
 
+mod defect;
 mod local;
 mod sentinel;
 mod spawn;
@@ -49,12 +50,21 @@ pub trait Host: Sync {
     /// A program by name: on `PATH`, then in the private unpacked packages; or by its absolute path.
     fn find_program(&self, name: &str) -> Option<Program>;
 
+    /// The first file on `PATH` that has this name and may not be executed: what somebody meant to be found.
+    fn find_locked(&self, name: &str) -> Option<PathBuf>;
+
     /// What `PROGRAM --version` says, reduced to the number.
     fn version(&self, program: &Path) -> Option<String>;
 
     /// The CPU models in what `PROGRAM -cpu help` prints, in its order and without repeating the machine's name;
     /// `None` where it prints none.
     fn cpu_models(&self, program: &Path) -> Option<Vec<String>>;
+
+    /// Why the program at `path`, found under an emulator's name, would not work as one; `None` where it answers.
+    fn defect(&self, program: &Path) -> Option<String>;
+
+    /// Whether the file at `path` (links followed) is the program that asks: whoever starts it starts itself.
+    fn is_own(&self, path: &Path) -> bool;
 
     /// Whether a regular file stands at `path` (links followed).
     fn is_file(&self, path: &Path) -> bool;

@@ -53,6 +53,12 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
             missing: vec![Piece::QemuSystem(board.emulator)],
         });
     };
+    if let Some(defect) = subject.host.defect(&program.path) {
+        let text = format!("`{}` is no working QEMU: {defect}", program.path.display());
+        note(trace, &name, &text);
+        let missing = vec![Piece::QemuSystem(board.emulator)];
+        return Offer::Refused(Reason { obstacle: Obstacle::NotInstalled, text, missing });
+    }
     note(trace, &name, &format!("found: `{}`, board `{}`", program.path.display(), board.name));
     let cpu = cpu(subject, board);
     let refusal = too_old(subject, board, &name, &program)

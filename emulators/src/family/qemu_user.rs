@@ -66,42 +66,59 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
             missing: Vec::new(),
         });
     }
-    let program = find_program(subject, suffix, trace);
+    let found = find_program(subject, suffix, trace);
     let sysroot = find_sysroot(subject, machine, trace);
+    let program = match found {
+        Found::Program(program) => program,
+        Found::Broken(text) => return not_installed(text, sysroot.err()),
+        Found::Nothing => return not_installed(format!("`qemu-{suffix}` is not installed"), sysroot.err()),
+    };
     let name = format!("qemu-{suffix}");
-    let refusal = program.as_ref().and_then(|program| {
-        let cpu = cpu(subject);
-        too_old::refusal(subject, program, &name, trace)
-            .or_else(|| cpu_model::refusal(subject, program, &name, cpu.as_deref(), trace))
-    });
-    if let Some(reason) = refusal {
-        return Offer::Refused(reason);
-    }
-    match (program, sysroot) {
-        (Some(program), Ok(sysroot)) => Offer::Launch(launch(subject, &program, sysroot, machine, trace)),
-        (Some(_), Err(reason)) => Offer::Refused(reason),
-        (None, sysroot) => Offer::Refused(Reason {
-            obstacle: Obstacle::NotInstalled,
-            text: format!("`qemu-{suffix}` is not installed"),
-            missing: [Piece::QemuUser]
-                .into_iter()
-                .chain(sysroot.err().into_iter().flat_map(|r| r.missing))
-                .collect(),
-        }),
+    let refusal = too_old::refusal(subject, &program, &name, trace)
+        .or_else(|| cpu_model::refusal(subject, &program, &name, cpu(subject).as_deref(), trace));
+    match (refusal, sysroot) {
+        (Some(reason), _) | (None, Err(reason)) => Offer::Refused(reason),
+        (None, Ok(sysroot)) => Offer::Launch(launch(subject, &program, sysroot, machine, trace)),
     }
 }
 
+/// No emulator that works, and perhaps no sysroot either: all that has to be installed is told at once.
+fn not_installed(text: String, sysroot: Option<Reason>) -> Offer {
+    let missing =
+        std::iter::once(Piece::QemuUser).chain(sysroot.into_iter().flat_map(|reason| reason.missing));
+    Offer::Refused(Reason { obstacle: Obstacle::NotInstalled, text, missing: missing.collect() })
+}
+
+/// What was found under the emulator's names.
+enum Found {
+    Program(Program),
+    /// Files of the name that are no working emulator, each with what is wrong with it.
+    Broken(String),
+    Nothing,
+}
+
 /// The static emulator if there is one: it starts sooner, and the guest's `LD_*` variables do not hit it.
-fn find_program(subject: &Subject<'_>, suffix: &str, trace: &mut Trace) -> Option<Program> {
+fn find_program(subject: &Subject<'_>, suffix: &str, trace: &mut Trace) -> Found {
+    let mut broken = Vec::new();
     for name in [format!("qemu-{suffix}-static"), format!("qemu-{suffix}")] {
-        if let Some(program) = subject.host.find_program(&name) {
-            let linked = if program.is_static { "static" } else { "dynamic" };
-            note(trace, &name, &format!("found: `{}`, {linked}", program.path.display()));
-            return Some(program);
+        let Some(program) = subject.host.find_program(&name) else {
+            match subject.host.find_locked(&name) {
+                Some(path) => broken.push(format!("`{}` is not executable", path.display())),
+                None => note(trace, &name, "not found"),
+            }
+            continue;
+        };
+        let path = program.path.display();
+        if let Some(defect) = subject.host.defect(&program.path) {
+            note(trace, &name, &format!("broken: `{path}`: {defect}"));
+            broken.push(format!("`{path}` is no working QEMU: {defect}"));
+            continue;
         }
-        note(trace, &name, "not found");
+        let linked = if program.is_static { "static" } else { "dynamic" };
+        note(trace, &name, &format!("found: `{path}`, {linked}"));
+        return Found::Program(program);
     }
-    None
+    if broken.is_empty() { Found::Nothing } else { Found::Broken(broken.join("; ")) }
 }
 
 /// The CPU model to ask for: the user's, or what the target or the machine needs beyond QEMU's own default.

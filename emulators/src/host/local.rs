@@ -11,7 +11,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::{ElfIdentity, Host, Program, sentinel, spawn, tool};
+use super::{ElfIdentity, Host, Program, defect, sentinel, spawn, tool};
 use crate::binary::Binary;
 use crate::machine::Machine;
 use crate::target::Endian;
@@ -153,6 +153,12 @@ impl Host for LocalHost {
         found
     }
 
+    fn find_locked(&self, name: &str) -> Option<PathBuf> {
+        let path = self.env("PATH")?;
+        let mut files = std::env::split_paths(&path).map(|dir| dir.join(name));
+        files.find(|file| file.is_absolute() && file.is_file() && program_at(file).is_none())
+    }
+
     fn version(&self, program: &Path) -> Option<String> {
         let mut known = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(version) = known.get(program) {
@@ -168,6 +174,14 @@ impl Host for LocalHost {
         let ask = |program: &Path| Some(tool::cpu_models(&spawn::cpu_help_text(program)?).join("\n"));
         let models = self.remembered("cpu-models", program, ask)?;
         Some(models.lines().map(str::to_owned).collect())
+    }
+
+    fn defect(&self, program: &Path) -> Option<String> {
+        defect::of(self, program)
+    }
+
+    fn is_own(&self, path: &Path) -> bool {
+        defect::is_own(path)
     }
 
     fn is_file(&self, path: &Path) -> bool {

@@ -42,7 +42,13 @@ impl<'a> Subject<'a> {
         match (self.target, self.machine) {
             (Some(target), _) => format!("`{}`", target.triple()),
             (None, Some(machine)) => format!("{} {}", machine.name, system_name(self.os)),
-            (None, None) => format!("unknown machine, {}", system_name(self.os)),
+            (None, None) => match self.binary {
+                Some(Binary::Elf(elf)) => {
+                    format!("the program (ELF machine {}, {} bits)", elf.machine, elf.bits)
+                }
+                Some(Binary::Pe(pe)) => format!("the program (PE machine {:#06x})", pe.machine),
+                _ => format!("unknown machine, {}", system_name(self.os)),
+            },
         }
     }
 
