@@ -163,6 +163,13 @@ fn launch(
     if subject.options.floor && subject.cpu_floor().is_none() {
         note(trace, "floor", &format!("no CPU model is known for the least that {} promises", machine.name));
     }
+    if subject.target.is_none() && sysroot.is_none() {
+        note(
+            trace,
+            "program",
+            "static, and so taken for Linux's: one for bare metal looks the same until it is named",
+        );
+    }
     let cpu = cpu(subject);
     let mut prefix: Vec<OsString> = vec![program.path.clone().into(), "-0".into(), ARGV0.into()];
     if let Some(cpu) = &cpu {
