@@ -11,6 +11,7 @@ use crate::binary::Binary;
 use crate::machine::Machine;
 use crate::target::Endian;
 
+mod bytes;
 mod defect;
 mod local;
 mod sentinel;
@@ -98,4 +99,20 @@ pub trait Host: Sync {
 
     /// An environment variable that changes a decision (`LD_LIBRARY_PATH`, `WINEPATH`).
     fn env(&self, name: &str) -> Option<OsString>;
+}
+
+/// Puts a program of a test at `path`, in place of what is there.
+///
+/// Another process writes it: a test that forks while we hold the file open would keep it busy (`ETXTBSY`) for
+/// whoever starts it next.
+#[cfg(test)]
+fn write_program(path: &Path, bytes: &[u8], mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let written = path.with_extension("written");
+    std::fs::write(&written, bytes).expect("the temporary directory is writable");
+    std::fs::set_permissions(&written, std::fs::Permissions::from_mode(mode)).expect("the file is ours");
+    let _ = std::fs::remove_file(path);
+    #[expect(clippy::disallowed_methods, reason = "the test starts a tool of the system")]
+    let copied = std::process::Command::new("cp").arg(&written).arg(path).status().expect("there is a `cp`");
+    assert!(copied.success(), "{} is not copied", path.display());
 }

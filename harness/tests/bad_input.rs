@@ -197,7 +197,10 @@ fn permissions_are_those_of_the_user() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let binary = dir.path().join("triplecheck");
-    std::fs::copy(env!("CARGO_BIN_EXE_triplecheck"), &binary).unwrap();
+    // By another process: a test that forks while we write would keep the file busy for whoever starts it.
+    #[expect(clippy::disallowed_methods, reason = "the test starts a tool of the system")]
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_triplecheck")).arg(&binary).status().unwrap();
+    assert!(copied.success());
     let locked = put(dir.path(), "locked", &elf(AARCH64), 0o644);
     check(&as_anybody(&binary, &locked), 126, &["locked", "not executable", "chmod +x"]);
     let unreadable = put(dir.path(), "unreadable", &elf(AARCH64), 0o711);

@@ -43,7 +43,7 @@ pub(super) fn is_own(program: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use crate::host::write_program;
 
     #[test]
     fn what_only_looks_like_an_emulator_is_told_from_one_that_answers() {
@@ -63,8 +63,7 @@ mod tests {
             (&foreign, Some("another machine")),
         ] {
             let program = dir.path().join("tool");
-            std::fs::write(&program, bytes).unwrap();
-            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            write_program(&program, bytes, 0o755);
             let defect = of(&host(), &program);
             match (&defect, expected) {
                 (None, None) => {}
