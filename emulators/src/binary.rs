@@ -59,6 +59,8 @@ pub struct Elf {
     pub machine: u16,
     /// `e_flags`: MIPS ABI, Arm float ABI and BE8, RISC-V float ABI.
     pub flags: u32,
+    /// The lowest address that it must be loaded at; `None` where it runs at any (`ET_DYN`) or loads nothing.
+    pub load_address: Option<u64>,
     /// `PT_INTERP`; `None` for a static program.
     pub interpreter: Option<String>,
     /// `DT_NEEDED`, in order.
@@ -123,9 +125,9 @@ pub enum UnreadableBinary {
     /// The file is not there.
     #[error("no such file")]
     NotFound,
-    /// It is a directory, a fifo or a device.
-    #[error("not a regular file")]
-    NotAFile,
+    /// It is a directory, a fifo or a device, as its text says with its article.
+    #[error("{0}, not a regular file")]
+    NotAFile(&'static str),
     /// It could not be read.
     #[error("cannot be read")]
     Io(#[source] std::io::Error),
@@ -146,6 +148,22 @@ pub enum UnreadableBinary {
     /// No known magic number.
     #[error("not a program: no ELF, PE, WebAssembly or Mach-O header and no `#!` line")]
     Unknown,
+}
+
+impl UnreadableBinary {
+    /// What somebody who meant to start the file may do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NotFound => "check the path: the file or one of its directories is not there",
+            Self::NotAFile(_) => "name the file of a program",
+            Self::Io(_) => "its header must be readable, by permission and in fact, to find its emulator",
+            Self::Empty | Self::Damaged { .. } => "build it or copy it again: the file is not whole",
+            Self::Dos => "it needs an emulator of DOS, such as DOSBox",
+            Self::Unknown => {
+                "check what was built: no system starts such a file; a script needs a first line `#!…`"
+            }
+        }
+    }
 }
 
 impl Binary {

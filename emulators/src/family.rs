@@ -3,8 +3,11 @@
 use crate::launch::Launch;
 use crate::lookup::Reason;
 
+mod cpu_model;
 pub(crate) mod native;
+pub(crate) mod qemu_system;
 pub(crate) mod qemu_user;
+mod too_old;
 pub(crate) mod wasi;
 pub(crate) mod wine;
 

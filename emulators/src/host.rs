@@ -11,10 +11,13 @@ use crate::binary::Binary;
 use crate::machine::Machine;
 use crate::target::Endian;
 
+mod bytes;
+mod defect;
 mod local;
 mod sentinel;
 mod spawn;
 mod table;
+mod tool;
 
 pub use local::LocalHost;
 pub use table::TableHost;
@@ -48,8 +51,21 @@ pub trait Host: Sync {
     /// A program by name: on `PATH`, then in the private unpacked packages; or by its absolute path.
     fn find_program(&self, name: &str) -> Option<Program>;
 
+    /// The first file on `PATH` that has this name and may not be executed: what somebody meant to be found.
+    fn find_locked(&self, name: &str) -> Option<PathBuf>;
+
     /// What `PROGRAM --version` says, reduced to the number.
     fn version(&self, program: &Path) -> Option<String>;
+
+    /// The CPU models in what `PROGRAM -cpu help` prints, in its order and without repeating the machine's name;
+    /// `None` where it prints none.
+    fn cpu_models(&self, program: &Path) -> Option<Vec<String>>;
+
+    /// Why the program at `path`, found under an emulator's name, would not work as one; `None` where it answers.
+    fn defect(&self, program: &Path) -> Option<String>;
+
+    /// Whether the file at `path` (links followed) is the program that asks: whoever starts it starts itself.
+    fn is_own(&self, path: &Path) -> bool;
 
     /// Whether a regular file stands at `path` (links followed).
     fn is_file(&self, path: &Path) -> bool;
@@ -83,4 +99,20 @@ pub trait Host: Sync {
 
     /// An environment variable that changes a decision (`LD_LIBRARY_PATH`, `WINEPATH`).
     fn env(&self, name: &str) -> Option<OsString>;
+}
+
+/// Puts a program of a test at `path`, in place of what is there.
+///
+/// Another process writes it: a test that forks while we hold the file open would keep it busy (`ETXTBSY`) for
+/// whoever starts it next.
+#[cfg(test)]
+fn write_program(path: &Path, bytes: &[u8], mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let written = path.with_extension("written");
+    std::fs::write(&written, bytes).expect("the temporary directory is writable");
+    std::fs::set_permissions(&written, std::fs::Permissions::from_mode(mode)).expect("the file is ours");
+    let _ = std::fs::remove_file(path);
+    #[expect(clippy::disallowed_methods, reason = "the test starts a tool of the system")]
+    let copied = std::process::Command::new("cp").arg(&written).arg(path).status().expect("there is a `cp`");
+    assert!(copied.success(), "{} is not copied", path.display());
 }

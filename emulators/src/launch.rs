@@ -10,7 +10,11 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+mod semihosting;
 mod shell;
+
+use semihosting::Form;
+pub use semihosting::{SEMIHOSTING_CONSOLE, SEMIHOSTING_LINE, SEMIHOSTING_WORDS};
 
 /// The kinds of emulator. Native is one of them, so that nothing treats it apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,7 +55,8 @@ pub struct Launch {
     /// The emulator.
     pub emulator: Emulator,
     /// Words before the program's path, the emulator's own path first. A word that is exactly [`ARGV0`] stands
-    /// for the guest's `argv[0]`. Empty where the program is executed itself.
+    /// for the guest's `argv[0]`; where one is [`SEMIHOSTING_LINE`] or [`SEMIHOSTING_WORDS`], the guest's arguments
+    /// are part of what stands there, and nothing comes after the program's path. Empty where the program is executed itself.
     pub prefix: Vec<OsString>,
     /// Changes to the environment, in order.
     pub env: Vec<EnvChange>,
@@ -134,10 +139,24 @@ impl Launch {
             };
         };
         let mut args: Vec<OsString> = Vec::with_capacity(words.len() + 1 + guest.args.len());
-        args.extend(words.iter().map(|word| if word == ARGV0 { argv0.to_owned() } else { word.clone() }));
+        let mut rest = guest.args;
+        for word in words {
+            if let Some(form) = Form::of(word) {
+                args.push(form.configuration(argv0, guest.args));
+                rest = &[];
+            } else {
+                args.push(if word == ARGV0 { argv0.to_owned() } else { word.clone() });
+            }
+        }
         args.push(program.into_os_string());
-        args.extend_from_slice(guest.args);
+        args.extend_from_slice(rest);
         CommandLine { program: PathBuf::from(emulator), argv0: None, args, env: self.env.clone() }
+    }
+
+    /// The first of the guest's words that this emulator has no way to pass on as it is; `None` where it passes
+    /// them all. With such a word the guest must not be started: it would see others.
+    pub fn unspeakable<'g>(&self, guest: &'g Guest<'_>) -> Option<&'g OsStr> {
+        self.prefix.iter().find_map(|word| Form::of(word))?.unspeakable(guest)
     }
 }
 
@@ -234,6 +253,15 @@ mod tests {
         check(&["/q", "-0", ARGV0], "/bin/p", None, "/q -0 /bin/p /bin/p -x 'a b'");
         check(&[], "/bin/p", None, "/bin/p -x 'a b'");
         check(&[], "/bin/p", Some("q r"), "bash -c 'exec -a \"$0\" \"$@\"' 'q r' /bin/p -x 'a b'");
+    }
+
+    #[test]
+    fn arguments_of_a_semihosted_guest_stand_in_their_option_and_nowhere_else() {
+        let start = "/q -semihosting-config 'enable=on,target=native,chardev=console,arg=";
+        let line = format!(r"{start}p,arg=-x,arg='\''a b'\''' -kernel /bin/p");
+        check(&["/q", "-semihosting-config", SEMIHOSTING_LINE, "-kernel"], "/bin/p", Some("p"), &line);
+        let words = format!("{start}/bin/p,arg=-x,arg=a b' -kernel /bin/p");
+        check(&["/q", "-semihosting-config", SEMIHOSTING_WORDS, "-kernel"], "/bin/p", None, &words);
     }
 
     #[test]

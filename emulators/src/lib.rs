@@ -13,4 +13,5 @@ pub mod launch;
 pub mod lookup;
 pub mod machine;
 pub mod packages;
+pub mod spelling;
 pub mod target;

@@ -2,7 +2,8 @@
 //!
 //! [`lookup`] is total and pure. It asks the [`Host`] and nothing else, it never fails, and whatever it decides
 //! comes with the trace of every candidate in the order in which it was considered. The order is fixed:
-//! the user's own command, native (with the 32-bit programs that a 64-bit kernel runs), qemu-user, Wine, WASI.
+//! the user's own command, native (with the 32-bit programs that a 64-bit kernel runs), qemu-user, Wine, WASI, and
+//! a board of QEMU's system emulators.
 //! The families are in [`crate::family`]; this file only puts them in order and chooses the reason that is told
 //! when all of them pass.
 //!
@@ -123,11 +124,12 @@ pub fn lookup_binary(host: &dyn Host, binary: &Binary, path: &Path, options: &Op
 type Consider = fn(&Subject<'_>, &mut Trace) -> Offer;
 
 /// The families in the order in which they are considered.
-const FAMILIES: [(Kind, Consider); 4] = [
+const FAMILIES: [(Kind, Consider); 5] = [
     (Kind::Native, family::native::consider),
     (Kind::QemuUser, family::qemu_user::consider),
     (Kind::Wine, family::wine::consider),
     (Kind::Wasi, family::wasi::consider),
+    (Kind::QemuSystem, family::qemu_system::consider),
 ];
 
 fn decide(subject: &Subject<'_>) -> Decision {

@@ -31,6 +31,9 @@ fn full(mut host: TableHost) -> TableHost {
         if let Some(name) = machine.qemu_user {
             host = host.static_program(&format!("/usr/bin/qemu-{name}-static"));
         }
+        if let Some(name) = machine.qemu_system {
+            host = host.program(&format!("/usr/bin/qemu-system-{name}"));
+        }
     }
     for (prefix, loader, triple) in CROSS_ROOTS {
         let loader = format!("/usr/{prefix}{loader}");
@@ -153,7 +156,7 @@ fn every_decision_has_a_trace_that_ends_with_it() {
                 Decision::Cannot(reason, trace) => {
                     assert!(!reason.text.is_empty() && !reason.text.ends_with('.'), "{target} on {name}");
                     let kinds: Vec<_> = trace.iter().map(|step| step.candidate.as_str()).collect();
-                    for kind in ["native", "qemu-user", "wine", "wasi"] {
+                    for kind in ["native", "qemu-user", "wine", "wasi", "qemu-system"] {
                         assert!(kinds.contains(&kind), "{kind} is not in the trace of {target} on {name}");
                     }
                 }

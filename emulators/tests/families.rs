@@ -47,6 +47,7 @@ fn elf(triple: &str, interpreter: Option<&str>, needed: &[&str]) -> Elf {
         endian: machine.endian,
         machine: machine.elf_machine.unwrap(),
         flags: 0,
+        load_address: Some(0x1_0000),
         interpreter: interpreter.map(str::to_owned),
         needed: needed.iter().map(ToString::to_string).collect(),
         runpath: Vec::new(),
@@ -425,6 +426,40 @@ fn a_script_is_a_program_of_the_host_only() {
     assert_eq!(reason.obstacle, Obstacle::NotAProgram);
     let bare = lookup_binary(&self::host(), &script, Path::new("/t/prog"), &Options::default());
     assert!(cannot(bare).text.contains("/bin/sh"));
+}
+
+#[test]
+fn a_script_whose_interpreter_is_the_hook_is_refused() {
+    let host = host().own("/b/x-exec").file("/usr/bin/env").file("/bin/sh");
+    let decide = |interpreter: &str, argument: Option<&str>| {
+        let script = Script { interpreter: interpreter.into(), argument: argument.map(str::to_owned) };
+        lookup_binary(&host, &Binary::Script(script), Path::new("/t/prog"), &Options::default())
+    };
+    let reason = cannot(decide("/b/x-exec", None));
+    assert_eq!(reason.obstacle, Obstacle::NotAProgram);
+    assert!(reason.text.contains("without end"), "{}", reason.text);
+    assert_eq!(run(decide("/bin/sh", None)).emulator.kind, Kind::Native);
+    assert_eq!(run(decide("/usr/bin/env", Some("python3"))).emulator.kind, Kind::Native);
+}
+
+#[test]
+fn a_broken_emulator_is_named_with_what_is_wrong_and_a_working_one_taken_instead() {
+    let broken = host().static_program("/a/qemu-aarch64-static").defect_of("/a/qemu-aarch64-static", "empty");
+    let program = Binary::Elf(elf(AARCH64, None, &[]));
+    let reason = cannot(of(&broken, AARCH64, &program, &Options::default()));
+    assert_eq!(reason.text, "`/a/qemu-aarch64-static` is no working QEMU: empty");
+    assert_eq!((reason.obstacle, reason.missing), (Obstacle::NotInstalled, vec![Piece::QemuUser]));
+    let launch = run(of(&broken.program("/b/qemu-aarch64"), AARCH64, &program, &Options::default()));
+    assert_eq!(launch.emulator.program, Some("/b/qemu-aarch64".into()));
+
+    let locked = host().locked("/a/qemu-aarch64");
+    let reason = cannot(of(&locked, AARCH64, &program, &Options::default()));
+    assert_eq!(reason.text, "`/a/qemu-aarch64` is not executable");
+
+    let board = host().program("/a/qemu-system-arm").defect_of("/a/qemu-system-arm", "empty");
+    let reason = cannot(lookup(&board, &target("thumbv7m-none-eabi"), None, &Options::default()));
+    assert_eq!(reason.text, "`/a/qemu-system-arm` is no working QEMU: empty");
+    assert_eq!(reason.missing, [Piece::QemuSystem("arm")]);
 }
 
 #[test]

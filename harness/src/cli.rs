@@ -77,7 +77,7 @@ pub struct RunArgs {
 /// What the user prefers in the lookup.
 #[derive(Debug, Args, Default)]
 pub struct LookupArgs {
-    /// Use this kind of emulator: native, qemu-user, wine, wasi
+    /// Use this kind of emulator: native, qemu-user, wine, wasi, qemu-system
     #[arg(long, value_name = "KIND")]
     pub emulator: Option<String>,
     /// The CPU model to emulate

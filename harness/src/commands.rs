@@ -16,7 +16,7 @@ use crate::cli::LookupArgs;
 use crate::error::{Error, Result};
 
 /// The kinds of emulator that can be asked for.
-const KINDS: [Kind; 4] = [Kind::Native, Kind::QemuUser, Kind::Wine, Kind::Wasi];
+const KINDS: [Kind; 5] = [Kind::Native, Kind::QemuUser, Kind::Wine, Kind::Wasi, Kind::QemuSystem];
 
 /// The kind of this name.
 pub(crate) fn kind_named(name: &str) -> Option<Kind> {

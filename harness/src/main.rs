@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -30,7 +30,10 @@ fn main() -> ExitCode {
         .iter()
         .enumerate()
         .filter(|(index, word)| !(*index == 1 && word.as_os_str() == OsStr::new("triplecheck")));
-    let cli = Cli::parse_from(words.map(|(_, word)| word));
+    let cli = match Cli::try_parse_from(words.clone().map(|(_, word)| word)) {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error, words.map(|(_, word)| word.as_os_str())),
+    };
     match dispatch(cli) {
         Ok(code) => code,
         Err(error) => fail(&error),
@@ -48,7 +51,12 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run(args) => commands::run::run(&directory, &args, &mut out)?,
         Command::Exec(args) => {
             let infra_code = args.infra_code;
-            let request = commands::exec::from_args(args)?;
+            let request = match commands::exec::from_args(args) {
+                Ok(request) => request,
+                Err(error) => {
+                    return Ok(refused(&commands::exec::Refusal { code: HOOK_FAILED, error }, infra_code));
+                }
+            };
             return Ok(refused(&commands::exec::exec(&request), infra_code));
         }
         Command::Wrap(args) => return commands::wrap::wrap(&args),
@@ -58,6 +66,29 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Setup(args) => commands::setup::setup(&directory, &args)?,
     };
     Ok(ExitCode::from(code))
+}
+
+/// The exit status of a hook that was not understood: 2 might be its guest's.
+const HOOK_FAILED: u8 = 125;
+
+/// Says what is wrong with the command line, or prints the help that was asked for.
+fn misused<'a>(error: &clap::Error, mut words: impl Iterator<Item = &'a OsStr>) -> ExitCode {
+    let name = words.next().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+    let is_link = [&b"-exec"[..], b"_exec"].iter().any(|end| name.as_encoded_bytes().ends_with(end));
+    if is_link {
+        return refused(
+            &commands::exec::Refusal { code: HOOK_FAILED, error: Error::user("no program is named") },
+            None,
+        );
+    }
+    // Where nobody reads it any more, the status is all that is left to say.
+    let _ = error.print();
+    let is_hook = words.next().is_some_and(|word| word == "exec");
+    match u8::try_from(error.exit_code()) {
+        Ok(0) => ExitCode::SUCCESS,
+        _ if is_hook => ExitCode::from(HOOK_FAILED),
+        code => ExitCode::from(code.unwrap_or(2)),
+    }
 }
 
 fn refused(refusal: &commands::exec::Refusal, infra_code: Option<u8>) -> ExitCode {

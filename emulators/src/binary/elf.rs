@@ -61,6 +61,8 @@ fn parse_class<H: FileHeader<Endian = Endianness>>(
     let segments = if loadable { segments(excerpt, header, endian)? } else { &[] };
     let interpreter = interpreter::<H>(excerpt, segments, endian)?;
     let lists = Lists::read::<H>(excerpt, segments, endian);
+    let loads = segments.iter().filter(|segment| segment.p_type(endian) == PT_LOAD);
+    let lowest = loads.map(|segment| segment.p_vaddr(endian).into()).min();
     let has_entry = kind == ET_EXEC || header.e_entry(endian).into() != 0;
     Ok(Elf {
         bits,
@@ -71,6 +73,7 @@ fn parse_class<H: FileHeader<Endian = Endianness>>(
         machine: header.e_machine(endian).0,
         flags: header.e_flags(endian).0,
         executable: loadable && (has_entry || interpreter.is_some()),
+        load_address: lowest.filter(|_| kind == ET_EXEC),
         interpreter,
         complete: lists.needed.is_complete() && lists.runpath.is_complete(),
         needed: lists.needed.into_list(),

@@ -7,8 +7,9 @@
 
 use std::cell::{Cell, OnceCell};
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use object::pod::{self, Pod};
@@ -58,16 +59,27 @@ impl ReadAt for &[u8] {
 /// The kind is asked before opening: opening a device can have effects (a tape rewinds, a watchdog starts).
 /// `O_NONBLOCK` and the second look cover a file that was replaced by a fifo in between.
 pub(super) fn open(path: &Path) -> Result<File, UnreadableBinary> {
-    if !std::fs::metadata(path).map_err(not_opened)?.is_file() {
-        return Err(UnreadableBinary::NotAFile);
-    }
+    regular(std::fs::metadata(path).map_err(not_opened)?.file_type())?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file: File =
         rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| not_opened(errno.into()))?.into();
-    if !file.metadata().map_err(UnreadableBinary::Io)?.is_file() {
-        return Err(UnreadableBinary::NotAFile);
-    }
+    regular(file.metadata().map_err(UnreadableBinary::Io)?.file_type())?;
     Ok(file)
+}
+
+/// Refuses what is no regular file, by its kind.
+fn regular(kind: FileType) -> Result<(), UnreadableBinary> {
+    let kinds = [
+        (kind.is_dir(), "a directory"),
+        (kind.is_fifo(), "a fifo"),
+        (kind.is_socket(), "a socket"),
+        (kind.is_char_device() || kind.is_block_device(), "a device"),
+    ];
+    match kinds.into_iter().find(|(is, _)| *is) {
+        _ if kind.is_file() => Ok(()),
+        Some((_, name)) => Err(UnreadableBinary::NotAFile(name)),
+        None => Err(UnreadableBinary::NotAFile("something else")),
+    }
 }
 
 fn not_opened(error: io::Error) -> UnreadableBinary {

@@ -8,7 +8,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::binary::Binary;
+use crate::binary::{Binary, Script};
 use crate::family::Offer;
 use crate::launch::{ARGV0, Emulator, Kind, Launch};
 use crate::lookup::loader::{self, Loader};
@@ -22,7 +22,7 @@ use crate::target::Target;
 pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
     let host = subject.host;
     if let Some(Binary::Script(script)) = subject.binary {
-        return script_of_the_host(subject, &script.interpreter);
+        return script_of_the_host(subject, script);
     }
     if let Err(why) = same_system(subject) {
         return Offer::NotForIt(why);
@@ -76,7 +76,15 @@ fn same_system(subject: &Subject<'_>) -> Result<(), String> {
 }
 
 /// A script names its own interpreter; whether that is a program of the host is the interpreter's own question.
-fn script_of_the_host(subject: &Subject<'_>, interpreter: &str) -> Offer {
+fn script_of_the_host(subject: &Subject<'_>, script: &Script) -> Offer {
+    let interpreter = script.interpreter.as_str();
+    if leads_back(subject, script) {
+        return Offer::Refused(Reason {
+            obstacle: Obstacle::NotAProgram,
+            text: "the script's interpreter is this hook itself, which would start it without end".to_owned(),
+            missing: Vec::new(),
+        });
+    }
     if subject.host.is_file(Path::new(interpreter)) {
         return Offer::Launch(direct(subject));
     }
@@ -85,6 +93,18 @@ fn script_of_the_host(subject: &Subject<'_>, interpreter: &str) -> Offer {
         text: format!("the script's interpreter `{interpreter}` is not there"),
         missing: Vec::new(),
     })
+}
+
+/// Whether the interpreter of the script is the program that asks, named by its path or, through `env`, by its name.
+fn leads_back(subject: &Subject<'_>, script: &Script) -> bool {
+    let host = subject.host;
+    let interpreter = Path::new(&script.interpreter);
+    let by_name = || {
+        let name = script.argument.as_deref()?.trim_start_matches("-S").split_ascii_whitespace().next()?;
+        Some(host.is_own(&host.find_program(name)?.path))
+    };
+    let is_env = interpreter.file_name().is_some_and(|name| name == "env");
+    host.is_own(interpreter) || (is_env && by_name().unwrap_or(false))
 }
 
 /// A dynamic program: through the host's loader, or through one from a sysroot where the host lacks the loader

@@ -7,14 +7,13 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::family::Offer;
+use crate::family::{Offer, cpu_model, too_old};
 use crate::host::Program;
 use crate::launch::{ARGV0, Emulator, EnvChange, Kind, Launch};
 use crate::lookup::loader::{self, Loader};
 use crate::lookup::{Obstacle, Reason, Subject, Trace, libraries, note, root};
 use crate::machine::Machine;
 use crate::packages::Piece;
-use crate::target::cpu::newer_since;
 
 /// QEMU's own variables, from its `linux-user/main.c`, 7.2 to 10.0. The caller's must not reach it: a CPU model
 /// for one machine ends the emulator of another, and `QEMU_STRACE` writes into the guest's stderr.
@@ -67,36 +66,59 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
             missing: Vec::new(),
         });
     }
-    let program = find_program(subject, suffix, trace);
+    let found = find_program(subject, suffix, trace);
     let sysroot = find_sysroot(subject, machine, trace);
-    if let Some(reason) = program.as_ref().and_then(|program| too_old(subject, suffix, program)) {
-        return Offer::Refused(reason);
-    }
-    match (program, sysroot) {
-        (Some(program), Ok(sysroot)) => Offer::Launch(launch(subject, &program, sysroot, machine, trace)),
-        (Some(_), Err(reason)) => Offer::Refused(reason),
-        (None, sysroot) => Offer::Refused(Reason {
-            obstacle: Obstacle::NotInstalled,
-            text: format!("`qemu-{suffix}` is not installed"),
-            missing: [Piece::QemuUser]
-                .into_iter()
-                .chain(sysroot.err().into_iter().flat_map(|r| r.missing))
-                .collect(),
-        }),
+    let program = match found {
+        Found::Program(program) => program,
+        Found::Broken(text) => return not_installed(text, sysroot.err()),
+        Found::Nothing => return not_installed(format!("`qemu-{suffix}` is not installed"), sysroot.err()),
+    };
+    let name = format!("qemu-{suffix}");
+    let refusal = too_old::refusal(subject, &program, &name, trace)
+        .or_else(|| cpu_model::refusal(subject, &program, &name, cpu(subject).as_deref(), trace));
+    match (refusal, sysroot) {
+        (Some(reason), _) | (None, Err(reason)) => Offer::Refused(reason),
+        (None, Ok(sysroot)) => Offer::Launch(launch(subject, &program, sysroot, machine, trace)),
     }
 }
 
+/// No emulator that works, and perhaps no sysroot either: all that has to be installed is told at once.
+fn not_installed(text: String, sysroot: Option<Reason>) -> Offer {
+    let missing =
+        std::iter::once(Piece::QemuUser).chain(sysroot.into_iter().flat_map(|reason| reason.missing));
+    Offer::Refused(Reason { obstacle: Obstacle::NotInstalled, text, missing: missing.collect() })
+}
+
+/// What was found under the emulator's names.
+enum Found {
+    Program(Program),
+    /// Files of the name that are no working emulator, each with what is wrong with it.
+    Broken(String),
+    Nothing,
+}
+
 /// The static emulator if there is one: it starts sooner, and the guest's `LD_*` variables do not hit it.
-fn find_program(subject: &Subject<'_>, suffix: &str, trace: &mut Trace) -> Option<Program> {
+fn find_program(subject: &Subject<'_>, suffix: &str, trace: &mut Trace) -> Found {
+    let mut broken = Vec::new();
     for name in [format!("qemu-{suffix}-static"), format!("qemu-{suffix}")] {
-        if let Some(program) = subject.host.find_program(&name) {
-            let linked = if program.is_static { "static" } else { "dynamic" };
-            note(trace, &name, &format!("found: `{}`, {linked}", program.path.display()));
-            return Some(program);
+        let Some(program) = subject.host.find_program(&name) else {
+            match subject.host.find_locked(&name) {
+                Some(path) => broken.push(format!("`{}` is not executable", path.display())),
+                None => note(trace, &name, "not found"),
+            }
+            continue;
+        };
+        let path = program.path.display();
+        if let Some(defect) = subject.host.defect(&program.path) {
+            note(trace, &name, &format!("broken: `{path}`: {defect}"));
+            broken.push(format!("`{path}` is no working QEMU: {defect}"));
+            continue;
         }
-        note(trace, &name, "not found");
+        let linked = if program.is_static { "static" } else { "dynamic" };
+        note(trace, &name, &format!("found: `{path}`, {linked}"));
+        return Found::Program(program);
     }
-    None
+    if broken.is_empty() { Found::Nothing } else { Found::Broken(broken.join("; ")) }
 }
 
 /// The CPU model to ask for: the user's, or what the target or the machine needs beyond QEMU's own default.
@@ -106,30 +128,6 @@ fn cpu(subject: &Subject<'_>) -> Option<String> {
         None => subject.machine?.cpu_default.map(str::to_owned),
     };
     subject.cpu_asked().or_else(default)
-}
-
-/// That this QEMU lacks the model which the target needs: without it the program would die of an illegal
-/// instruction, or the emulator before the program. A model of the user's own choice is QEMU's to refuse.
-fn too_old(subject: &Subject<'_>, suffix: &str, program: &Program) -> Option<Reason> {
-    let target = subject.target?;
-    let cpu = cpu(subject)?;
-    let ours = [target.cpu_default(), target.cpu_floor()].contains(&Some(cpu.as_str()));
-    let since = newer_since(&cpu).filter(|_| ours && subject.options.cpu.is_none())?;
-    let version = subject.host.version(&program.path)?;
-    if numbers(&version) >= numbers(since) {
-        return None;
-    }
-    Some(Reason {
-        obstacle: Obstacle::NotInstalled,
-        text: format!("`qemu-{suffix}` {version} has no CPU model `{cpu}`, which came with QEMU {since}"),
-        missing: Vec::new(),
-    })
-}
-
-/// Major and minor number of a version; what is no number counts as 0.
-fn numbers(version: &str) -> (u32, u32) {
-    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
 }
 
 /// The directory for `-L`, `None` for a static program.
@@ -164,6 +162,13 @@ fn launch(
 ) -> Launch {
     if subject.options.floor && subject.cpu_floor().is_none() {
         note(trace, "floor", &format!("no CPU model is known for the least that {} promises", machine.name));
+    }
+    if subject.target.is_none() && sysroot.is_none() {
+        note(
+            trace,
+            "program",
+            "static, and so taken for Linux's: one for bare metal looks the same until it is named",
+        );
     }
     let cpu = cpu(subject);
     let mut prefix: Vec<OsString> = vec![program.path.clone().into(), "-0".into(), ARGV0.into()];

@@ -89,6 +89,10 @@ fn find(host: &dyn Host, machine: &Machine, trace: &mut Trace) -> Result<(Progra
             note(trace, name, "not found");
             continue;
         };
+        if let Some(defect) = host.defect(&program.path) {
+            note(trace, name, &format!("broken: `{}`: {defect}", program.path.display()));
+            continue;
+        }
         let version = host.version(&program.path);
         if machine.bits == 32 && !runs_32_bit(host, &program.path, version.as_deref()) {
             note(trace, name, "has no 32-bit part: it would end with status 0 and no output");
@@ -102,7 +106,8 @@ fn find(host: &dyn Host, machine: &Machine, trace: &mut Trace) -> Result<(Progra
 }
 
 fn not_installed(host: &dyn Host, machine: &Machine) -> Reason {
-    let any = LOADERS.iter().any(|name| host.find_program(name).is_some());
+    let works = |name: &&str| host.find_program(name).filter(|found| host.defect(&found.path).is_none());
+    let any = LOADERS.iter().any(|name| works(name).is_some());
     let (text, missing) = match (machine.bits, any) {
         (32, true) => ("only 64-bit Wine is installed, and this is a 32-bit program", vec![Piece::Wine32]),
         (32, false) => ("32-bit Wine is not installed", vec![Piece::Wine32]),

@@ -1,8 +1,8 @@
 //! The machine that we run on. Nothing is found before it is asked for, and nothing is found twice: answers
 //! are kept for the life of the value, which is that of one command.
 //!
-//! No process is started but for [`Host::version`] and [`Host::executes`], and versions are remembered between
-//! commands by the file's own size and time.
+//! No process is started but for [`Host::version`], [`Host::cpu_models`] and [`Host::executes`]; what a tool
+//! says of itself is remembered between commands.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -11,7 +11,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::{ElfIdentity, Host, Program, sentinel, spawn};
+use super::bytes::{elf_identity, holds};
+use super::{ElfIdentity, Host, Program, defect, sentinel, spawn, tool};
 use crate::binary::Binary;
 use crate::machine::Machine;
 use crate::target::Endian;
@@ -103,23 +104,14 @@ impl LocalHost {
             .or_else(|| self.package_dirs().iter().find_map(|dir| program_at(&dir.join(name))))
     }
 
-    /// The version from the memory of earlier commands, or from the program, which is then remembered.
-    fn remembered_version(&self, program: &Path) -> Option<String> {
-        let meta = std::fs::metadata(program).ok()?;
-        let modified = meta.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-        let key = format!("{} {} {}", program.display(), meta.len(), modified.as_nanos());
-        let dir = self.cache_dir().join("versions");
-        let file = dir.join(key.replace(['/', ' '], "_"));
-        if let Some(version) = std::fs::read_to_string(&file).ok().filter(|text| !text.is_empty()) {
-            return Some(version);
-        }
-        let version = version_number(&spawn::version_text(program)?)?;
-        // Only a memory: where it cannot be written, the next command asks again.
-        let unfinished = dir.join(format!(".{}", std::process::id()));
-        let _ = std::fs::create_dir_all(&dir)
-            .and_then(|()| std::fs::write(&unfinished, &version))
-            .and_then(|()| std::fs::rename(&unfinished, &file));
-        Some(version)
+    /// What an earlier command was told, or what `ask` is told now, kept in the cache's directory of this name.
+    fn remembered(
+        &self,
+        kind: &str,
+        program: &Path,
+        ask: impl FnOnce(&Path) -> Option<String>,
+    ) -> Option<String> {
+        tool::remembered(&self.cache_dir().join(kind), program, ask)
     }
 }
 
@@ -162,14 +154,35 @@ impl Host for LocalHost {
         found
     }
 
+    fn find_locked(&self, name: &str) -> Option<PathBuf> {
+        let path = self.env("PATH")?;
+        let mut files = std::env::split_paths(&path).map(|dir| dir.join(name));
+        files.find(|file| file.is_absolute() && file.is_file() && program_at(file).is_none())
+    }
+
     fn version(&self, program: &Path) -> Option<String> {
         let mut known = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(version) = known.get(program) {
             return version.clone();
         }
-        let version = wine_version(program).or_else(|| self.remembered_version(program));
+        let ask = |program: &Path| tool::version_number(&spawn::version_text(program)?);
+        let version = tool::wine_version(program).or_else(|| self.remembered("versions", program, ask));
         known.insert(program.to_owned(), version.clone());
         version
+    }
+
+    fn cpu_models(&self, program: &Path) -> Option<Vec<String>> {
+        let ask = |program: &Path| Some(tool::cpu_models(&spawn::cpu_help_text(program)?).join("\n"));
+        let models = self.remembered("cpu-models", program, ask)?;
+        Some(models.lines().map(str::to_owned).collect())
+    }
+
+    fn defect(&self, program: &Path) -> Option<String> {
+        defect::of(self, program)
+    }
+
+    fn is_own(&self, path: &Path) -> bool {
+        defect::is_own(path)
     }
 
     fn is_file(&self, path: &Path) -> bool {
@@ -284,70 +297,15 @@ fn program_at(path: &Path) -> Option<Program> {
     Some(Program { path: path.to_owned(), is_static })
 }
 
-/// Whether `bytes` hold `text`. A loader is a third of a MiB and a hook waits for the answer, so only the places
-/// of the first byte are compared; that is several times as quick as every window.
-fn holds(bytes: &[u8], text: &[u8]) -> bool {
-    let Some(first) = text.first() else { return true };
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| byte == first) {
-        if rest[at..].starts_with(text) {
-            return true;
-        }
-        rest = &rest[at + 1..];
-    }
-    false
-}
-
-/// Class, byte order and machine from the first 20 bytes of an ELF file.
-fn elf_identity(start: &[u8; 20]) -> Option<ElfIdentity> {
-    if !start.starts_with(b"\x7fELF") {
-        return None;
-    }
-    let bits = match start[4] {
-        1 => 32,
-        2 => 64,
-        _ => return None,
-    };
-    let machine = [start[18], start[19]];
-    match start[5] {
-        1 => Some((bits, Endian::Little, u16::from_le_bytes(machine))),
-        2 => Some((bits, Endian::Big, u16::from_be_bytes(machine))),
-        _ => None,
-    }
-}
-
-/// The first number with a dot in what a program says of itself: `qemu-x86_64 version 7.2.22 (Debian …)`,
-/// `wine-8.0 (Debian 8.0~repack-4)`, `v20.19.2`.
-fn version_number(text: &str) -> Option<String> {
-    text.split(|letter: char| !letter.is_ascii_digit() && letter != '.')
-        .map(|number| number.trim_matches('.'))
-        .find(|number| number.contains('.'))
-        .map(str::to_owned)
-}
-
-/// Wine's version from the head of the `wine.inf` beside it, which costs no process.
-fn wine_version(program: &Path) -> Option<String> {
-    if !program.file_name()?.to_str()?.starts_with("wine") {
-        return None;
-    }
-    program.ancestors().skip(1).take(3).find_map(|dir| {
-        let mut head = [0; 256];
-        let count = File::open(dir.join("share/wine/wine.inf")).ok()?.read(&mut head).ok()?;
-        let head = String::from_utf8_lossy(&head[..count]).into_owned();
-        version_number(head.split_once("Version: Wine ")?.1.lines().next()?)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use crate::host::write_program;
 
     fn program_in(dir: &Path, name: &str, mode: u32) -> PathBuf {
         std::fs::create_dir_all(dir).unwrap();
         let path = dir.join(name);
-        std::fs::write(&path, "#!/bin/sh\necho \"tool version 1.2.3 (of 2020)\"\n").unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        write_program(&path, b"#!/bin/sh\necho \"tool version 1.2.3 (of 2020)\"\n", mode);
         path
     }
 
@@ -393,9 +351,9 @@ mod tests {
         assert_eq!(version().as_deref(), Some("1.2.3"));
         assert_eq!(std::fs::read_dir(cache.join("versions")).unwrap().count(), 1);
         assert_eq!(version().as_deref(), Some("1.2.3"));
-        std::fs::write(&tool, "#!/bin/sh\necho 1.10\n").unwrap();
+        write_program(&tool, b"#!/bin/sh\necho 1.10\n", 0o755);
         assert_eq!(version().as_deref(), Some("1.10"));
-        std::fs::write(&tool, "#!/bin/sh\nexit 1\n").unwrap();
+        write_program(&tool, b"#!/bin/sh\nexit 1\n", 0o755);
         assert_eq!(version(), None);
     }
 
@@ -411,29 +369,6 @@ mod tests {
         assert_eq!(cache_of(Some("/own"), Some("/xdg")), "/own");
         assert_eq!(cache_of(Some("relative"), Some("/xdg")), "/xdg/triplecheck");
         assert_eq!(cache_of(None, None), "/h/.cache/triplecheck");
-    }
-
-    #[test]
-    fn version_numbers_are_read_from_what_real_tools_print() {
-        for (text, expected) in [
-            ("qemu-x86_64 version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\n", Some("7.2.22")),
-            ("wine-8.0 (Debian 8.0~repack-4)", Some("8.0")),
-            ("wine-10.0-rc1", Some("10.0")),
-            ("v20.19.2\n", Some("20.19.2")),
-            ("no number here 42", None),
-            ("", None),
-        ] {
-            assert_eq!(version_number(text).as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_text_is_found_wherever_it_stands() {
-        for (bytes, expected) in
-            [("--argv0", true), ("x---argv0", true), ("--argv", false), ("", false), ("--argv--argv0x", true)]
-        {
-            assert_eq!(holds(bytes.as_bytes(), b"--argv0"), expected, "{bytes}");
-        }
     }
 
     #[test]

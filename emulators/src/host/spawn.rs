@@ -1,4 +1,5 @@
-//! The one place of this crate where a process is started: `--version` of an emulator, and the sentinels.
+//! The one place of this crate where a process is started: what an emulator says of itself, and the
+//! sentinels.
 //!
 //! Every start has a deadline and a group of its own, which is killed when the deadline passes; output goes to
 //! a file without a name and is read back up to a limit, so that no pipe can be held open by a survivor.
@@ -14,19 +15,34 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use wait_timeout::ChildExt as _;
 
-/// The longest that `--version` may take. Wine and node answer in milliseconds; a tool that does not is broken
+/// The longest that a tool may take to say something of itself. Wine and node answer in milliseconds; a tool that does not is broken
 /// or waits for something that will not come.
-const VERSION_DEADLINE: Duration = Duration::from_secs(10);
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// The most that is read of what `--version` prints.
 const VERSION_BYTES_MAX: u64 = 4096;
+/// The most that is read of a list of CPU models. PowerPC's, the longest, has 25 KiB.
+const CPU_HELP_BYTES_MAX: u64 = 256 * 1024;
 /// The longest that a sentinel of ten instructions may take on a machine under load.
 const SENTINEL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The first bytes that `program --version` writes to its standard output, if it ends well and in time.
 pub(super) fn version_text(program: &Path) -> Option<String> {
+    let (status, text) = answer(program, &["--version"], VERSION_BYTES_MAX)?;
+    status.success().then_some(text)
+}
+
+/// What `program -cpu help` writes to its standard output, if it ends in time. The user-mode emulators end with
+/// status 1 after it (QEMU 7.2), so that the text alone tells whether it was understood.
+pub(super) fn cpu_help_text(program: &Path) -> Option<String> {
+    let (_, text) = answer(program, &["-cpu", "help"], CPU_HELP_BYTES_MAX)?;
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// How the program ends with these words, and the first bytes that it writes to its standard output.
+fn answer(program: &Path, words: &[&str], bytes_max: u64) -> Option<(ExitStatus, String)> {
     let mut output = unnamed_file().ok()?;
     let mut child = Command::new(program)
-        .arg("--version")
+        .args(words)
         .stdin(Stdio::null())
         .stdout(output.try_clone().ok()?)
         .stderr(Stdio::null())
@@ -36,14 +52,11 @@ pub(super) fn version_text(program: &Path) -> Option<String> {
         .process_group(0)
         .spawn()
         .ok()?;
-    let status = wait(&mut child, VERSION_DEADLINE)?;
-    if !status.success() {
-        return None;
-    }
+    let status = wait(&mut child, ANSWER_DEADLINE)?;
     output.rewind().ok()?;
     let mut bytes = Vec::new();
-    output.take(VERSION_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    output.take(bytes_max).read_to_end(&mut bytes).ok()?;
+    Some((status, String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// Whether the kernel itself, and no registered emulator, executes this program until it exits with `status`.

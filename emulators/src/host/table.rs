@@ -18,6 +18,10 @@ pub struct TableHost {
     executes: BTreeSet<&'static str>,
     programs: BTreeMap<String, Program>,
     versions: BTreeMap<PathBuf, String>,
+    cpu_models: BTreeMap<PathBuf, Vec<String>>,
+    defects: BTreeMap<PathBuf, String>,
+    own: Option<PathBuf>,
+    locked: BTreeMap<String, PathBuf>,
     files: BTreeMap<PathBuf, Option<ElfIdentity>>,
     binaries: BTreeMap<PathBuf, Binary>,
     links: BTreeMap<PathBuf, PathBuf>,
@@ -36,6 +40,10 @@ impl TableHost {
             executes: BTreeSet::new(),
             programs: BTreeMap::new(),
             versions: BTreeMap::new(),
+            cpu_models: BTreeMap::new(),
+            defects: BTreeMap::new(),
+            own: None,
+            locked: BTreeMap::new(),
             files: BTreeMap::new(),
             binaries: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -80,6 +88,35 @@ impl TableHost {
     pub fn version_of(mut self, path: &str, version: &str) -> Self {
         self.versions.insert(path.into(), version.to_owned());
         self
+    }
+
+    /// The CPU models that `PATH -cpu help` lists.
+    #[must_use]
+    pub fn cpu_models_of(mut self, path: &str, models: &[&str]) -> Self {
+        self.cpu_models.insert(path.into(), models.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    /// Why the program at this path does not work.
+    #[must_use]
+    pub fn defect_of(mut self, path: &str, defect: &str) -> Self {
+        self.defects.insert(path.into(), defect.to_owned());
+        self
+    }
+
+    /// A file on `PATH` without the permission to execute it, found by the path's last part.
+    #[must_use]
+    pub fn locked(mut self, path: &str) -> Self {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        self.locked.insert(name.to_owned(), path.into());
+        self
+    }
+
+    /// A regular file that is the asking program itself.
+    #[must_use]
+    pub fn own(mut self, path: &str) -> Self {
+        self.own = Some(path.into());
+        self.file(path)
     }
 
     /// A regular file that is no ELF file.
@@ -154,8 +191,24 @@ impl Host for TableHost {
         self.programs.get(name).cloned()
     }
 
+    fn find_locked(&self, name: &str) -> Option<PathBuf> {
+        self.locked.get(name).cloned()
+    }
+
     fn version(&self, program: &Path) -> Option<String> {
         self.versions.get(program).cloned()
+    }
+
+    fn cpu_models(&self, program: &Path) -> Option<Vec<String>> {
+        self.cpu_models.get(program).cloned()
+    }
+
+    fn defect(&self, program: &Path) -> Option<String> {
+        self.defects.get(program).cloned()
+    }
+
+    fn is_own(&self, path: &Path) -> bool {
+        self.own.as_deref() == Some(path)
     }
 
     fn is_file(&self, path: &Path) -> bool {

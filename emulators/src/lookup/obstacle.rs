@@ -18,25 +18,29 @@ pub(super) fn reason(subject: &Subject<'_>, refusals: Vec<Reason>, passed_over: 
         Some(kind) => {
             Reason { obstacle: Obstacle::Forbidden, text: forbidden(kind, passed_over), missing: Vec::new() }
         }
-        None => Reason { obstacle: Obstacle::NoEmulator, text: no_emulator(subject), missing: Vec::new() },
+        None => Reason {
+            obstacle: Obstacle::NoEmulator,
+            text: no_emulator(subject, passed_over.as_deref()),
+            missing: Vec::new(),
+        },
     }
 }
 
 /// The options name a kind, and that kind is not for this program.
 fn forbidden(kind: Kind, passed_over: Option<String>) -> String {
     match kind {
-        Kind::Native | Kind::QemuUser | Kind::Wine | Kind::Wasi => {
+        Kind::Native | Kind::QemuUser | Kind::Wine | Kind::Wasi | Kind::QemuSystem => {
             format!("only `{kind}` is allowed: {}", passed_over.unwrap_or_default())
         }
         Kind::Custom => "only a command of the user is allowed, and none was given".to_owned(),
-        Kind::QemuSystem | Kind::Remote => {
+        Kind::Remote => {
             format!("only `{kind}` is allowed, which needs a machine that was set up for it")
         }
     }
 }
 
 /// Why nothing on this host runs it: one sentence about the program's system, or about its processor.
-fn no_emulator(subject: &Subject<'_>) -> String {
+fn no_emulator(subject: &Subject<'_>, passed_over: Option<&str>) -> String {
     let name = subject.name();
     let host = subject.host.os();
     if let Some(why) = of_a_special_kind(subject) {
@@ -48,7 +52,7 @@ fn no_emulator(subject: &Subject<'_>) -> String {
         }
         "linux" | "android" => no_linux_emulator(subject, &name),
         "windows" => no_wine(subject, &name),
-        "none" => bare_metal(subject, &name),
+        "none" => bare_metal(&name, passed_over),
         "uefi" => format!("{name} is for UEFI firmware: it needs a machine to boot, not an operating system"),
         "wasi" => format!("{name} is for WASI, but the file is no WebAssembly module"),
         "unknown" => format!("{name} is for a system that nobody has named"),
@@ -132,14 +136,8 @@ fn no_wine(subject: &Subject<'_>, name: &str) -> String {
     }
 }
 
-/// A program without a system, which wants a whole machine.
-fn bare_metal(subject: &Subject<'_>, name: &str) -> String {
-    match subject.machine.and_then(|machine| machine.qemu_system) {
-        Some(suffix) => {
-            format!(
-                "{name} is for bare metal: it needs a board (`qemu-system-{suffix}` has some), not a system's emulator"
-            )
-        }
-        None => format!("{name} is for bare metal: it needs its own board or that board's simulator"),
-    }
+/// A program without a system, for a processor that no board of QEMU's has in a way that is of use.
+fn bare_metal(name: &str, passed_over: Option<&str>) -> String {
+    let why = passed_over.unwrap_or("no board is known for it");
+    format!("{name} is for bare metal, and {why}")
 }

@@ -42,7 +42,13 @@ impl<'a> Subject<'a> {
         match (self.target, self.machine) {
             (Some(target), _) => format!("`{}`", target.triple()),
             (None, Some(machine)) => format!("{} {}", machine.name, system_name(self.os)),
-            (None, None) => format!("unknown machine, {}", system_name(self.os)),
+            (None, None) => match self.binary {
+                Some(Binary::Elf(elf)) => {
+                    format!("the program (ELF machine {}, {} bits)", elf.machine, elf.bits)
+                }
+                Some(Binary::Pe(pe)) => format!("the program (PE machine {:#06x})", pe.machine),
+                _ => format!("unknown machine, {}", system_name(self.os)),
+            },
         }
     }
 
@@ -89,9 +95,10 @@ pub(crate) fn identity(machine: &Machine) -> Option<ElfIdentity> {
 }
 
 /// The system that a header speaks of. The loader's path tells the BSDs from Linux; a static ELF program is taken
-/// for Linux, since `EI_OSABI` is zero in nearly all of them.
+/// for Linux, since `EI_OSABI` is zero in nearly all of them, unless it lies where no Linux puts a program.
 fn os_of(binary: &Binary) -> &'static str {
     match binary {
+        Binary::Elf(elf) if is_bare(elf) => "none",
         Binary::Elf(elf) => match elf.interpreter.as_deref() {
             Some(path) if path.starts_with("/system/bin/linker") => "android",
             Some("/libexec/ld-elf.so.1" | "/libexec/ld-elf32.so.1") => "freebsd",
@@ -116,6 +123,15 @@ fn os_of(binary: &Binary) -> &'static str {
     }
 }
 
+/// The lowest address at which Linux may load a program: the first page is never given away, so that a null
+/// pointer leads nowhere (`vm.mmap_min_addr`).
+const LINUX_ADDRESS_MIN: u64 = 4096;
+
+/// Whether this can only be a program for bare metal: it asks for address 0, where microcontrollers begin.
+pub(super) fn is_bare(elf: &Elf) -> bool {
+    elf.interpreter.is_none() && elf.load_address.is_some_and(|address| address < LINUX_ADDRESS_MIN)
+}
+
 /// The machine of a header, where our table has it.
 pub(crate) fn machine_of(binary: &Binary) -> Option<&'static Machine> {
     match binary {
@@ -130,6 +146,7 @@ pub(crate) fn machine_of(binary: &Binary) -> Option<&'static Machine> {
 /// A system's name as people write it.
 pub(crate) fn system_name(os: &str) -> &str {
     match os {
+        "none" => "bare metal",
         "linux" => "Linux",
         "android" => "Android",
         "windows" => "Windows",

@@ -30,6 +30,10 @@ enum Libc {
 }
 
 fn of_elf(elf: &Elf) -> Option<String> {
+    if subject::is_bare(elf) {
+        // Which of its family's processors it is for is in no header.
+        return None;
+    }
     let loader = elf.interpreter.as_deref().unwrap_or_default();
     let libc = match loader {
         path if path.contains("ld-musl") => Libc::Musl,

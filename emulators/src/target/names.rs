@@ -6,6 +6,7 @@
 //! triple without being asked for, because a program for the wrong target fails in ways that are hard to read.
 
 use super::rustc::TARGETS;
+use crate::spelling::distance;
 
 /// The most that is suggested.
 const NEAREST_MAX: usize = 3;
@@ -182,29 +183,6 @@ fn complete(processor: &str, system: &str, rest: &[&str]) -> String {
     } else {
         format!("{processor}-{system}-{environment}")
     }
-}
-
-/// How many letters must be inserted, removed, replaced, or swapped with their neighbour to turn `a` into `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut earlier = vec![0; b.len() + 1];
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    let mut this = vec![0; b.len() + 1];
-    for row in 1..=a.len() {
-        this[0] = row;
-        for column in 1..=b.len() {
-            let differ = usize::from(a[row - 1] != b[column - 1]);
-            let mut least = (above[column] + 1).min(this[column - 1] + 1).min(above[column - 1] + differ);
-            let is_swap = row > 1 && column > 1 && a[row - 1] == b[column - 2] && a[row - 2] == b[column - 1];
-            if is_swap {
-                least = least.min(earlier[column - 2] + 1);
-            }
-            this[column] = least;
-        }
-        std::mem::swap(&mut earlier, &mut above);
-        std::mem::swap(&mut above, &mut this);
-    }
-    above[b.len()]
 }
 
 #[cfg(test)]

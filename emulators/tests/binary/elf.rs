@@ -39,6 +39,7 @@ fn a_dynamic_program_is_read_in_both_classes_and_byte_orders() {
             endian,
             machine: 0x9026,
             flags: 0x7000_0123,
+            load_address: Some(0x1_0000),
             interpreter: Some("/lib/ld-test.so.1".into()),
             needed: vec!["libm.so.6".into(), "libc.so.6".into()],
             runpath: Vec::new(),

@@ -1,10 +1,16 @@
 //! Bytes that nobody would write by mistake: whatever they say, the answer comes, and within the budget.
 
+use std::path::Path;
+use std::sync::LazyLock;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::RngSeed;
 use triplecheck_emulators::binary::Binary;
+use triplecheck_emulators::host::TableHost;
+use triplecheck_emulators::lookup::{Decision, Options, lookup_binary};
+use triplecheck_emulators::machine::Machine;
 use triplecheck_emulators::target::Endian;
 
 use crate::images::{ElfImage, PeImage, wasm_list, wasm_module};
@@ -57,6 +63,26 @@ fn numbers() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
+/// How far the headers, names and dynamic sections of usual programs reach.
+const HEADERS_BYTES: usize = 4096;
+
+/// Programs of every Unix system, as they stand on this machine.
+static REAL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let files = ["/bin/sh", "/usr/bin/env"].iter().filter_map(|path| std::fs::read(path).ok());
+    files.chain(images()).collect()
+});
+
+/// A host that has everything a decision may ask for, in name.
+static HOST: LazyLock<TableHost> = LazyLock::new(|| {
+    let machine = Machine::named("x86_64").expect("x86_64 is in the table");
+    let host = TableHost::new("x86_64-unknown-linux-gnu", "linux", machine)
+        .with_builtin_wasi(&["/usr/bin/triplecheck", "__wasi"])
+        .program("/usr/lib/wine/wine64");
+    Machine::all()
+        .filter_map(|machine| machine.qemu_user)
+        .fold(host, |host, name| host.static_program(&format!("/usr/bin/qemu-{name}-static")))
+});
+
 fn config() -> ProptestConfig {
     ProptestConfig {
         cases: 2000,
@@ -100,6 +126,35 @@ proptest! {
     ) {
         if let Ok(binary) = read(&Endless { start: [start, &rest].concat(), filler, size }) {
             check_held(&binary);
+        }
+    }
+
+    /// The bytes are those of real programs, where numbers depend on each other in ways that no small image has; and
+    /// whatever was read, the decision about it comes too, with a reason where it is no.
+    #[test]
+    fn any_change_of_a_real_programs_header_has_an_answer_and_a_decision(
+        mut image in select(REAL.clone()),
+        changes in vec((0..HEADERS_BYTES, numbers()), 1..8),
+        cut in proptest::option::weighted(0.1, any::<Index>()),
+    ) {
+        for (at, number) in changes {
+            let at = at.min(image.len() - 1);
+            let len = number.len().min(image.len() - at);
+            image[at..at + len].copy_from_slice(&number[..len]);
+        }
+        if let Some(cut) = cut {
+            image.truncate(cut.index(image.len()));
+        }
+        if let Ok(binary) = read(&image.as_slice()) {
+            check_held(&binary);
+            match lookup_binary(&*HOST, &binary, Path::new("/t/prog"), &Options::default()) {
+                Decision::Run(launch, trace) => {
+                    assert!(!trace.is_empty(), "{launch:?}");
+                }
+                Decision::Cannot(reason, trace) => {
+                    assert!(!reason.text.is_empty() && !trace.is_empty(), "{binary:?}");
+                }
+            }
         }
     }
 

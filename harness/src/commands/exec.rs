@@ -128,14 +128,15 @@ fn prepare(request: &Request, findings: &mut Findings) -> Result<CommandLine, Re
             return Err(refuse(126, install.into_iter().fold(error, Error::hint)));
         }
     };
-    fidelity::check(&launch, &program, args)?;
+    let guest = Guest { program: &program, argv0: Some(name.as_os_str()), args };
+    fidelity::check(&launch, &guest)?;
     if wants_record {
         findings.version = launch.emulator.program.as_deref().and_then(|program| host.version(program));
     }
     if let Some(preparation) = &launch.preparation {
         ready(preparation, &program)?;
     }
-    let mut command = launch.command(&Guest { program: &program, argv0: Some(name.as_os_str()), args });
+    let mut command = launch.command(&guest);
     if request.nested.is_none() {
         findings.childless = arrange_children(&host, request, &binary, &launch, &mut command)?;
     }
@@ -249,15 +250,14 @@ fn refuse(code: u8, error: Error) -> Refusal {
 /// Finds the file as `execvp` does: a name without a slash on `PATH`, anything else as it is. Absolute, since
 /// emulators look for relative names elsewhere.
 fn resolve(host: &dyn Host, name: &OsStr) -> Result<PathBuf, Refusal> {
-    let missing = || refuse(127, Error::user(format!("there is no program `{}`", Path::new(name).display())));
     if !name.as_bytes().contains(&b'/') {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| host.is_file(file));
-        return found.ok_or_else(missing);
+        return found.ok_or_else(|| not_on_path(name));
     }
     let path = Path::new(name);
-    if !path.exists() {
-        return Err(missing());
+    if let Err(error) = path.metadata() {
+        return Err(not_there(path, error));
     }
     absolute(path)
 }
@@ -266,6 +266,36 @@ fn absolute(path: &Path) -> Result<PathBuf, Refusal> {
     std::path::absolute(path).map_err(|error| {
         refuse(125, Error::world(format!("cannot name `{}` absolutely", path.display())).caused_by(error))
     })
+}
+
+/// That no directory of `PATH` has a file of this name, with what was probably meant.
+fn not_on_path(name: &OsStr) -> Refusal {
+    let shown = Path::new(name).display();
+    let hint = match name.as_bytes() {
+        [b'-', ..] => "options stand before the program: see `triplecheck exec --help`".to_owned(),
+        _ if !name.is_empty() && Path::new(name).exists() => format!("for the file here write `./{shown}`"),
+        _ => "a name without a slash is looked up on `PATH`".to_owned(),
+    };
+    refuse(127, Error::user(format!("there is no program `{shown}`")).hint(hint))
+}
+
+/// Why there is nothing at `path`: no such file, a link that leads nowhere, or a way that is closed.
+fn not_there(path: &Path, error: std::io::Error) -> Refusal {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    let text = format!("there is no program `{}`", path.display());
+    match (error.kind(), std::fs::read_link(path)) {
+        (NotFound, Ok(target)) => {
+            let hint = format!("it is a link to `{}`, which is not there", target.display());
+            refuse(127, Error::user(text).hint(hint))
+        }
+        (NotFound | NotADirectory, _) => {
+            refuse(127, Error::user(text).hint("the file or one of its directories is not there"))
+        }
+        _ => {
+            let hint = "look at the links and directories on the way to it";
+            refuse(126, Error::user(format!("cannot run `{}`", path.display())).caused_by(error).hint(hint))
+        }
+    }
 }
 
 /// The kernel refuses a file without execute permission; an emulator would run it all the same.
@@ -278,7 +308,8 @@ fn check_executable(program: &Path) -> Result<(), Refusal> {
 
 fn unreadable(program: &Path, error: UnreadableBinary) -> Refusal {
     let code = if matches!(error, UnreadableBinary::NotFound) { 127 } else { 126 };
-    refuse(code, Error::user(format!("cannot run `{}`", program.display())).caused_by(error))
+    let advice = error.advice();
+    refuse(code, Error::user(format!("cannot run `{}`", program.display())).caused_by(error).hint(advice))
 }
 
 /// Replaces this process. Comes back only with the reason why not.

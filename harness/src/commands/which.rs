@@ -89,8 +89,10 @@ fn decide(
     let absolute = std::path::absolute(path).map_err(|error| {
         Error::world(format!("cannot name `{}` absolutely", path.display())).caused_by(error)
     })?;
-    let binary = Binary::read(&absolute)
-        .map_err(|error| Error::user(format!("cannot read `{}`", path.display())).caused_by(error))?;
+    let binary = Binary::read(&absolute).map_err(|error| {
+        let advice = error.advice();
+        Error::user(format!("cannot read `{}`", path.display())).caused_by(error).hint(advice)
+    })?;
     let target = triplecheck_emulators::lookup::target_of(&binary);
     let decision = lookup_binary(host, &binary, &absolute, options);
     Ok((target, decision, absolute.into_os_string()))

@@ -24,9 +24,16 @@ fn is_own(line: &[u8], emulator: Kind) -> bool {
         Kind::QemuUser => line.starts_with(b"qemu: ") || is_qemu_name(line),
         Kind::Wine => line.starts_with(b"wine: ") || is_wine_channel(line),
         Kind::Wasi => line.starts_with(b"triplecheck: wasi: "),
-        Kind::QemuSystem => line.starts_with(b"qemu-system-"),
+        Kind::QemuSystem => {
+            line.starts_with(b"qemu-system-") || line.starts_with(b"qemu: ") || is_board_remark(line)
+        }
         Kind::Native | Kind::Remote | Kind::Custom => false,
     }
+}
+
+/// What QEMU's model of a board's timer says on every start (lm3s6965evb, QEMU 7.2).
+fn is_board_remark(line: &[u8]) -> bool {
+    line.trim_ascii_end() == b"Timer with period zero, disabling"
 }
 
 /// `qemu-aarch64: …`: the program's own name and a colon.
@@ -65,6 +72,8 @@ const FAULTS: &[(Kind, &str, &str)] = &[
     (Kind::QemuUser, "unable to find CPU model", "QEMU does not know the CPU model asked for"),
     (Kind::QemuUser, "Unable to reserve", "QEMU could not reserve the guest's address space"),
     (Kind::QemuUser, "TCG error", "QEMU's translator failed"),
+    (Kind::QemuSystem, "ROM regions are overlapping", "the program lies where the board's firmware is"),
+    (Kind::QemuSystem, "unable to find CPU model", "QEMU does not know the CPU model asked for"),
     (Kind::Wine, "could not load kernel32.dll", "the Wine prefix is damaged"),
     (Kind::Wine, "err:module:import_dll", "a DLL is missing under Wine"),
     (Kind::Wine, "unimplemented function", "Wine lacks a function that the program calls"),

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use triplecheck_emulators::spelling::distance;
+
 use crate::error::Error;
 
 /// A manifest's text with its place.
@@ -78,24 +80,8 @@ fn suggestion(message: &str) -> Option<String> {
     let (given, rest) = rest.split_once('`')?;
     let known = rest.split('`').skip(1).step_by(2);
     known
-        .map(|known| (edit_distance(given, known), known))
+        .map(|known| (distance(given, known), known))
         .filter(|(distance, known)| *distance <= known.len().max(given.len()) / 2)
         .min()
         .map(|(_, known)| known.to_owned())
-}
-
-/// Levenshtein distance over bytes; keys are short ASCII words.
-pub(crate) fn edit_distance(left: &str, right: &str) -> usize {
-    let right = right.as_bytes();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, l) in left.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, r) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(l != *r);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }

@@ -86,6 +86,12 @@ impl<'a> Starter<'a> {
                 return Ok(Started::Blocked(Blocked { reason: reason.text.clone(), fix }));
             }
         };
+        let guest = Guest { program: start.program, argv0: None, args: start.args };
+        if let Some(word) = launch.unspeakable(&guest) {
+            let reason =
+                format!("`{}` cannot be passed to a program on {}", word.display(), launch.emulator.kind);
+            return Ok(Started::Blocked(Blocked { reason, fix: None }));
+        }
         if let Some(preparation) = &launch.preparation
             && let Err(reason) = self.preparations.ensure(preparation)
         {

@@ -2,10 +2,9 @@
 //! start.
 
 use std::ffi::OsString;
-use std::path::Path;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use triplecheck_emulators::launch::{Kind, Launch};
+use triplecheck_emulators::launch::{Guest, Kind, Launch};
 
 use super::{Refusal, refuse};
 use crate::error::Error;
@@ -14,7 +13,13 @@ use crate::error::Error;
 const WINDOWS_COMMAND_MAX: usize = 32_767;
 
 /// Refuses what the emulator would get wrong in silence.
-pub(super) fn check(launch: &Launch, program: &Path, args: &[OsString]) -> Result<(), Refusal> {
+pub(super) fn check(launch: &Launch, guest: &Guest<'_>) -> Result<(), Refusal> {
+    let Guest { program, args, .. } = *guest;
+    if let Some(word) = launch.unspeakable(guest) {
+        let text = format!("cannot run `{}`: `{}` cannot be passed to it", program.display(), word.display());
+        let hint = "the emulator has no way to quote a word that holds both kinds of quotes";
+        return Err(refuse(126, Error::world(text).hint(hint)));
+    }
     if launch.emulator.kind != Kind::Wine {
         return Ok(());
     }
