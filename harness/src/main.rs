@@ -56,6 +56,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Targets(args) => commands::targets::targets(&args, &mut out, &mut anstream::stderr())?,
         Command::Doctor(args) => commands::doctor::doctor(&directory, &args, &mut out)?,
         Command::Setup(args) => commands::setup::setup(&directory, &args)?,
+        Command::Hook(command) => {
+            commands::hook::hook(&directory, &command, &mut out, &mut anstream::stderr())?
+        }
     };
     Ok(ExitCode::from(code))
 }
