@@ -131,13 +131,19 @@ fn meson(hook: &Hook) -> String {
         ),
         None => format!("# c, cpp, ar and strip: no compiler for {triple} has a usual name; enter yours\n"),
     };
+    // Meson takes wasm-ld for a linker of ELF files, whose options it refuses.
+    let options = if target.facts().family.contains("wasm") {
+        "[built-in options]\nb_asneeded = false\nb_lundef = false\n\n"
+    } else {
+        ""
+    };
     format!(
         "\
 # A cross file: meson setup build --cross-file FILE
 [binaries]
 {binaries}exe_wrapper = {wrapper}
 
-[properties]
+{options}[properties]
 # Also where this machine could start the programs itself.
 needs_exe_wrapper = true
 

@@ -11,14 +11,18 @@ use crate::support::{Ran, is_required, ran, runs, triplecheck, write};
 
 const AARCH64: &str = "aarch64-unknown-linux-gnu";
 
+#[expect(clippy::print_stdout, reason = "a skip is said aloud")]
+fn skipped(why: &str) {
+    println!("skipped: {why}");
+}
+
 /// Whether a tool can be started; where it cannot, the test is skipped aloud.
 #[track_caller]
-#[expect(clippy::print_stdout, reason = "a skip is said aloud")]
 fn has(tool: &str, argument: &str) -> bool {
     let there = command(tool).arg(argument).output().is_ok_and(|output| output.status.success());
     assert!(there || !is_required(tool), "{tool} is required and cannot be started");
     if !there {
-        println!("skipped: there is no `{tool}`");
+        skipped(&format!("there is no `{tool}`"));
     }
     there
 }
@@ -66,7 +70,6 @@ fn crate_in(dir: &Path) {
 }
 
 /// `cargo test` for aarch64, with a compiler that has its std; `None`, said aloud, where there is none.
-#[expect(clippy::print_stdout, reason = "a skip is said aloud")]
 fn cargo_test(dir: &Path) -> Option<Command> {
     let host = LocalHost::new();
     let found = Toolchain::detect(&host, dir).map_err(|error| error.to_string()).and_then(|toolchain| {
@@ -78,7 +81,7 @@ fn cargo_test(dir: &Path) -> Option<Command> {
         Ok(call) => call,
         Err(why) => {
             assert!(!is_required(AARCH64), "{AARCH64} is required: {why}");
-            println!("skipped: no std for {AARCH64}: {why}");
+            skipped(&format!("no std for {AARCH64}: {why}"));
             return None;
         }
     };
@@ -219,6 +222,45 @@ test('broken', executable('broken', 'end.c', link_args : '-Wl,--dynamic-linker=/
             words.next() == Some(test) && line.contains(ending)
         });
         assert!(told, "{test} is not told as {ending}\n{}", run.stdout);
+    }
+}
+
+#[test]
+fn meson_and_cmake_build_and_test_for_wasi() {
+    const WASI: &str = "wasm32-wasip1";
+    let sources = "project('p', 'c')\ntest('probe', executable('probe', 'probe.c'))\n";
+    let lists = "cmake_minimum_required(VERSION 3.20)\nproject(p C)\nenable_testing()\nadd_executable(probe probe.c)\nadd_test(NAME probe COMMAND probe)\n";
+    let probe = "#ifndef __wasm__\n#error\n#endif\n#include <stdio.h>\nint main(void) { return puts(\"ran\") < 0; }\n";
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &[("meson.build", sources), ("CMakeLists.txt", lists), ("probe.c", probe)]);
+    let compiles = || {
+        let arguments = ["--target=wasm32-wasi", "-o", "compiled", "probe.c"];
+        command("clang")
+            .current_dir(dir.path())
+            .args(arguments)
+            .output()
+            .is_ok_and(|run| run.status.success())
+    };
+    if !runs(WASI) || !has("clang", "--version") {
+        return;
+    }
+    if !compiles() {
+        assert!(!is_required("wasi-libc"), "wasi-libc is required");
+        skipped("no C library for WASI");
+        return;
+    }
+    for system in ["meson", "cmake"] {
+        let run = ran(triplecheck().args(["hook", system, WASI]));
+        write(dir.path(), &[(system, &run.stdout)]);
+    }
+    if has("meson", "--version") && has("llvm-ar", "--version") {
+        succeeds(dir.path(), &["meson", "setup", "m", "--cross-file", "meson"]);
+        succeeds(dir.path(), &["meson", "test", "-C", "m"]);
+    }
+    if has("cmake", "--version") {
+        succeeds(dir.path(), &["cmake", "-S", ".", "-B", "c", "-DCMAKE_TOOLCHAIN_FILE=cmake"]);
+        succeeds(dir.path(), &["cmake", "--build", "c"]);
+        succeeds(dir.path(), &["ctest", "--test-dir", "c"]);
     }
 }
 
