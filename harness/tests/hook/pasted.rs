@@ -62,6 +62,11 @@ fn offered(configuration: &str) -> String {
     lines.map(|line| format!("export {line}\n")).collect()
 }
 
+fn make_executable(file: &Path) {
+    std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("the temporary directory is writable");
+}
+
 /// A crate whose tests pass nowhere but on aarch64.
 fn crate_in(dir: &Path) {
     let source = "#[test]\nfn is_foreign() {\n    assert_eq!(std::env::consts::ARCH, \"aarch64\");\n}\n";
@@ -155,11 +160,7 @@ fn waf_is_given_a_line_that_splits_into_the_hook() {
     }
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &[("configure", WAF)]);
-    std::fs::set_permissions(
-        dir.path().join("configure"),
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
+    make_executable(&dir.path().join("configure"));
     let links = dir.path().join("it's here");
     let answers = dir.path().join("the answers");
     let with_link = ["--link", links.to_str().unwrap(), "--answers", answers.to_str().unwrap()];
@@ -170,6 +171,36 @@ fn waf_is_given_a_line_that_splits_into_the_hook() {
         let run = pasted(dir.path(), &printed("waf", options));
         assert_eq!((run.code, run.stdout), (Some(0), expected), "{}", run.stderr);
     }
+}
+
+/// What configure and automake make of the lines, as far as the hook is concerned: make reads the variable, and its
+/// recipe's shell splits it.
+const CONFIGURE: &str = r#"#!/bin/sh
+set -e
+echo "configured for ${2#--host=}"
+printf 'all: t\ncheck: all\n\t$(LOG_COMPILER) ./t\nt:\n\t%s-gcc -o t t.c\n' "${2#--host=}" > Makefile
+"#;
+
+#[test]
+fn autotools_are_given_lines_that_make_and_its_shell_split_into_the_hook() {
+    if !runs(AARCH64) || !has("make", "--version") || !has("aarch64-linux-gnu-gcc", "--version") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join("it's $here #1").join("triplecheck");
+    std::fs::create_dir(odd.parent().unwrap()).unwrap();
+    std::fs::copy(env!("CARGO_BIN_EXE_triplecheck"), &odd).unwrap();
+    let run = ran(command(odd.to_str().unwrap()).args(["hook", "autotools", AARCH64]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let script = run.stdout;
+    let source =
+        "#include <stdio.h>\nint main(void) { return puts((char)-1 > 0 ? \"unsigned\" : \"signed\") < 0; }\n";
+    write(dir.path(), &[("configure", CONFIGURE), ("t.c", source)]);
+    make_executable(&dir.path().join("configure"));
+    let run = pasted(dir.path(), &script);
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.starts_with("configured for aarch64-linux-gnu\n"), "{}", run.stdout);
+    assert!(run.stdout.ends_with("\nunsigned\n"), "{}", run.stdout);
 }
 
 #[test]
