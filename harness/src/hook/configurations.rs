@@ -71,7 +71,7 @@ fn waf(hook: &Hook, answers: Option<&str>) -> String {
     };
     out += &format!(
         "\
-# Not covered: the tests, which waf starts by themselves. They and all they start run with
+# Not covered: the tests, which waf starts without it. They run with
 #   {}
 ",
         hook.wrap("make check")
@@ -95,7 +95,7 @@ fn cargo(hook: &Hook) -> String {
     }
     out += &format!(
         "\
-# Not covered: foreign programs that a test starts by itself. Without any runner, they and the tests run with
+# Not covered: foreign programs that scripts and the host's own programs start. They run with
 #   {}
 ",
         hook.wrap(&format!("cargo test --target {triple}"))
@@ -154,7 +154,7 @@ cpu = '{cpu}'
 endian = '{endian}'
 
 # Its checks, generators and tests go through the hook; a failure of the hook itself is a test's hard error.
-# Not covered: foreign programs that a script or a test starts by itself. They run with
+# Not covered: foreign programs that scripts start. They run with
 #   {wrap}
 ",
         wrapper = words::meson(&hook.words_with_hard_error()),
@@ -211,7 +211,7 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_CROSSCOMPILING_EMULATOR {})
 # try_run, custom commands and tests whose command is a target's name go through the hook. CMake configures to the end
 # even if a check could not run: look for FAILED_TO_RUN in what it caches.
-# Not covered: $<TARGET_FILE:t>, scripts, and what a test starts by itself. They run with
+# Not covered: $<TARGET_FILE:t>, tests that are named by a path, and what scripts start. They run with
 #   {}
 ",
         words::cmake(&hook.words()),
@@ -238,7 +238,7 @@ make
 make check LOG_COMPILER={compiler}
 # configure has no hook and guesses what it cannot run. So that it runs its checks instead, configure with
 #   {compilers}{configure}
-# Not covered: tests that are scripts, libtool's wrappers, and what a test starts by itself. They run with
+# Not covered: tests that are scripts, and libtool's wrappers. They run with
 #   {check}
 ",
         configure = hook.wrap(&format!("./configure{host}")),
@@ -272,7 +272,7 @@ fn go(hook: &Hook) -> Result<String> {
     }
     out += &format!(
         "\
-# Not covered: foreign programs that a test starts by itself. Without any hook, they and the tests run with
+# Not covered: foreign programs that scripts and go generate start. They run with
 #   {}
 ",
         hook.wrap("go test ./...")
@@ -306,7 +306,7 @@ test:{triple} --test_env=HOME --strategy=TestRunner=local
     }
     out += &format!(
         "\
-# Not covered: genrules, and foreign programs that a test starts by itself. Outside of the sandbox those run with
+# Not covered: genrules, and foreign programs that scripts start. Outside of the sandbox those run with
 #   {}
 ",
         hook.wrap("bazel-bin/path/to/test")
@@ -328,7 +328,7 @@ fn make(hook: &Hook) -> String {
 {compilers}EMULATOR := {emulator}
 # Projects have names of their own for it: zlib QEMU_RUN, cmocka TARGET_SYSTEM_EMULATOR. On the command line:
 #   make check QEMU_RUN={argument}
-# Not covered: whatever a recipe starts without it, and what those programs start. They run with
+# Not covered: whatever a recipe starts without it, and what scripts start. They run with
 #   {wrap}
 ",
         emulator = words::make(&hook.words()),

@@ -62,6 +62,13 @@ fn offered(configuration: &str) -> String {
     lines.map(|line| format!("export {line}\n")).collect()
 }
 
+/// Another process copies: a file that this one has open for writing cannot be started while a test beside us forks.
+#[track_caller]
+fn copy_of_ours(to: &Path) {
+    let status = command("cp").arg(env!("CARGO_BIN_EXE_triplecheck")).arg(to).status();
+    assert!(status.is_ok_and(|status| status.success()), "`cp` fails");
+}
+
 fn make_executable(file: &Path) {
     std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .expect("the temporary directory is writable");
@@ -116,7 +123,7 @@ fn cargo_takes_the_file_the_variables_and_the_link() {
     // The variable cannot carry this binary's path, but that of a link to it, and the file carries both.
     let odd = dir.path().join("it's here").join("triplecheck");
     std::fs::create_dir(dir.path().join("it's here")).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_triplecheck"), &odd).unwrap();
+    copy_of_ours(&odd);
     let links = dir.path().join("links");
     let with_link = ["hook", "cargo", AARCH64, "--link", links.to_str().unwrap()];
     let run = ran(command(odd.to_str().unwrap()).args(with_link));
@@ -189,7 +196,7 @@ fn autotools_are_given_lines_that_make_and_its_shell_split_into_the_hook() {
     let dir = tempfile::tempdir().unwrap();
     let odd = dir.path().join("it's $here #1").join("triplecheck");
     std::fs::create_dir(odd.parent().unwrap()).unwrap();
-    std::fs::copy(env!("CARGO_BIN_EXE_triplecheck"), &odd).unwrap();
+    copy_of_ours(&odd);
     let run = ran(command(odd.to_str().unwrap()).args(["hook", "autotools", AARCH64]));
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let script = run.stdout;
