@@ -37,6 +37,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Install what doctor finds missing
     Setup(SetupArgs),
+    /// Configuration that makes another build system run foreign programs
+    #[command(subcommand)]
+    Hook(HookCommand),
 }
 
 /// `run`.
@@ -177,4 +180,81 @@ pub struct SetupArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+/// `hook`.
+#[derive(Debug, Subcommand)]
+pub enum HookCommand {
+    /// waf with Samba's extensions: the line that configures
+    Waf(WafArgs),
+    /// cargo and nextest: a section of .cargo/config.toml, and variables
+    Cargo(HookTargetArgs),
+    /// Meson: a cross file
+    Meson(HookTargetArgs),
+    /// CMake and CTest: a toolchain file
+    Cmake(HookTargetArgs),
+    /// autoconf and automake: the lines that configure, build and test
+    Autotools(HookTargetArgs),
+    /// The go command: the lines that test
+    Go(HookTargetArgs),
+    /// Bazel: lines of a .bazelrc
+    Bazel(HookTargetArgs),
+    /// Makefiles: a part to include
+    Make(HookTargetArgs),
+    /// Variables for a shell, for all that read variables
+    Env(HookTargetArgs),
+    /// Make links that start the programs of one target: `TRIPLE-exec`, and `go_GOOS_GOARCH_exec`
+    Link(LinkArgs),
+    /// Compare two files of waf's answers, check by check
+    CompareAnswers(CompareAnswersArgs),
+}
+
+/// `hook SYSTEM`.
+#[derive(Debug, Args)]
+pub struct HookTargetArgs {
+    /// The target whose programs are run
+    #[arg(value_name = "TRIPLE")]
+    pub triple: String,
+    /// Make one-word links in this directory, and use them
+    #[arg(long, value_name = "DIR")]
+    pub link: Option<PathBuf>,
+    /// Also for a target whose programs cannot be run here
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `hook waf`.
+#[derive(Debug, Args)]
+pub struct WafArgs {
+    /// What all have.
+    #[command(flatten)]
+    pub target: HookTargetArgs,
+    /// Let waf read its answers from this file, and add those that the hook gives
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
+}
+
+/// `hook link`.
+#[derive(Debug, Args)]
+pub struct LinkArgs {
+    /// Where the links are made
+    #[arg(value_name = "DIR")]
+    pub links: PathBuf,
+    /// Triples; all whose programs can be run here where none is given
+    #[arg(value_name = "TRIPLE")]
+    pub targets: Vec<String>,
+    /// Also for targets whose programs cannot be run here
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `hook compare-answers`.
+#[derive(Debug, Args)]
+pub struct CompareAnswersArgs {
+    /// The answers of the host
+    #[arg(value_name = "NATIVE-FILE")]
+    pub native: PathBuf,
+    /// The answers of another target
+    #[arg(value_name = "FOREIGN-FILE")]
+    pub foreign: PathBuf,
 }

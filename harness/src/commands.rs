@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod exec;
+pub mod hook;
 pub mod run;
 pub mod setup;
 pub mod targets;

@@ -11,6 +11,7 @@ pub mod diagnose;
 pub mod doctor;
 pub mod error;
 pub mod events;
+pub mod hook;
 pub mod ledger;
 pub mod libtest;
 pub mod manifest;

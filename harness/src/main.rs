@@ -15,8 +15,10 @@ use triplecheck::error::{Error, Result};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    if let Some(request) = commands::exec::from_words(&words) {
-        return refused(&commands::exec::exec(&request), None);
+    match commands::exec::from_words(&words) {
+        Some(Ok(request)) => return refused(&commands::exec::exec(&request), None),
+        Some(Err(error)) => return refused(&commands::exec::Refusal { code: HOOK_FAILED, error }, None),
+        None => {}
     }
     match words.get(1).and_then(|word| word.to_str()) {
         Some(triplecheck::supervise::SUBCOMMAND) => return triplecheck::supervise::child_main(),
@@ -64,6 +66,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Targets(args) => commands::targets::targets(&args, &mut out, &mut anstream::stderr())?,
         Command::Doctor(args) => commands::doctor::doctor(&directory, &args, &mut out)?,
         Command::Setup(args) => commands::setup::setup(&directory, &args)?,
+        Command::Hook(command) => {
+            commands::hook::hook(&directory, &command, &mut out, &mut anstream::stderr())?
+        }
     };
     Ok(ExitCode::from(code))
 }

@@ -54,6 +54,9 @@ pub struct Nested {
     pub settings: Settings,
 }
 
+/// Where `execvp` looks where there is no `PATH`: glibc's `_CS_PATH`.
+pub(super) const EXECVP_PATH: &str = "/bin:/usr/bin";
+
 /// Why the guest was not started, with the exit status that says so.
 #[derive(Debug)]
 pub struct Refusal {
@@ -251,7 +254,7 @@ fn refuse(code: u8, error: Error) -> Refusal {
 /// emulators look for relative names elsewhere.
 fn resolve(host: &dyn Host, name: &OsStr) -> Result<PathBuf, Refusal> {
     if !name.as_bytes().contains(&b'/') {
-        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::var_os("PATH").unwrap_or_else(|| EXECVP_PATH.into());
         let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| host.is_file(file));
         return found.ok_or_else(|| not_on_path(name));
     }

@@ -109,7 +109,7 @@ fn command(words: &[OsString]) -> Result<(CString, Vec<CString>)> {
     let path = if name.as_bytes().contains(&b'/') {
         PathBuf::from(name)
     } else {
-        let dirs = std::env::var_os("PATH").unwrap_or_default();
+        let dirs = std::env::var_os("PATH").unwrap_or_else(|| super::exec::EXECVP_PATH.into());
         let executable =
             |file: &PathBuf| file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok();
         let found = std::env::split_paths(&dirs).map(|dir| dir.join(name)).find(executable);

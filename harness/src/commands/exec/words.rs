@@ -10,6 +10,7 @@ use clap::ValueEnum as _;
 use crate::children::{Policy, Settings};
 use crate::cli::ExecArgs;
 use crate::error::{Error, Result};
+use crate::hook::link::{self, Meaning};
 use crate::unix;
 
 /// The variable that says what is done for the guest's children.
@@ -17,19 +18,29 @@ const CHILDREN_VARIABLE: &str = "TRIPLECHECK_CHILDREN";
 
 /// The request of the kernel's own calls, of `exec` without options and of a link whose name ends in `-exec` or
 /// `_exec`: those are taken without the command-line parser. `None` for everything else.
-pub fn from_words(words: &[OsString]) -> Option<Request> {
+///
+/// # Errors
+/// When a variable of ours has no meaning.
+pub fn from_words(words: &[OsString]) -> Option<Result<Request>> {
     if unix::started_by_binfmt() {
-        return of_the_kernel(words);
+        return of_the_kernel(words).map(Ok);
     }
-    let name = Path::new(words.first()?).file_name()?.as_bytes();
-    let is_link = name.ends_with(b"-exec") || name.ends_with(b"_exec");
+    let mut request = of_a_caller(words)?;
+    Some(policy_of_environment().map(|children| {
+        request.children = children;
+        request.ledger = ledger_of_environment();
+        request
+    }))
+}
+
+fn of_a_caller(words: &[OsString]) -> Option<Request> {
+    let meaning = Path::new(words.first()?).file_name()?.to_str().map_or(Meaning::NotALink, link::meaning);
+    let is_link = meaning != Meaning::NotALink;
     let rest = if is_link { &words[1..] } else { words.get(2..)? };
     if !is_link && words.get(1)?.as_os_str() != OsStr::new("exec") {
         return None;
     }
-    // A word that means nothing is told by the parser.
-    let children = policy_of_environment().ok()?;
-    let mut request = Request { ledger: ledger_of_environment(), children, ..Request::default() };
+    let mut request = Request { target: meaning.target(), ..Request::default() };
     let mut rest = rest.iter();
     let program = loop {
         let word = rest.next()?;
