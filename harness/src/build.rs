@@ -30,6 +30,8 @@ pub struct Program {
 pub enum ProgramKind {
     /// Started as it is, in a directory of its own.
     Plain,
+    /// The tests of a procedural macro, which is part of the compiler: it is built for the host and runs nowhere else.
+    HostOnly,
     /// A test binary of cargo's, started in its package's directory with what cargo sets.
     CargoTest {
         /// The package's directory.

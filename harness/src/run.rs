@@ -48,6 +48,8 @@ pub struct Run<'a> {
     pub stop: &'a StopFlag,
     /// The words that start this run again, without filters and targets.
     pub command: Vec<String>,
+    /// The words behind them all: `--` and what is said to the test binaries.
+    pub tail: Vec<String>,
 }
 
 /// Told of every event as it is recorded.

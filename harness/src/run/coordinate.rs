@@ -11,7 +11,7 @@ use triplecheck_emulators::target::Target;
 use super::guests::{Guest, GuestCase, Guests};
 use super::judge::{self, Judged, Runs};
 use super::keep;
-use super::schedule::{Done, Queue, Task};
+use super::schedule::{Done, HOST_ONLY, Queue, Task};
 use super::tests_batch::Tests;
 use super::{Blocked, Recorder, Run, millis};
 use crate::build::ProgramKind;
@@ -76,6 +76,10 @@ impl<'a, 'r> Coordinator<'a, 'r> {
     /// Runs everything. The first error of ours or the world's ends it; what was recorded stays.
     pub(super) fn coordinate(&mut self, results: &mpsc::Receiver<(Task, Result<Done>)>) -> Result<()> {
         for (guest, program) in self.built.iter().enumerate() {
+            if program.kind == ProgramKind::HostOnly {
+                self.host_only(program)?;
+                continue;
+            }
             for case in 0..program.cases.len() {
                 let deadline = Self::native_deadline(&program.cases[case], &program.kind);
                 self.push(Task { guest, case, target: None, deadline, passed_natively: None });
@@ -94,6 +98,16 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         Ok(())
     }
 
+    /// Lists a program that is no target's.
+    fn host_only(&mut self, guest: &Guest) -> Result<()> {
+        for planned in &self.run.plan.targets {
+            let blocked = Blocked { reason: HOST_ONLY.to_owned(), fix: None };
+            let not_run = blocked.not_run(&guest.suite, &guest.program, &planned.target);
+            self.recorder.record(Event::NotRun(NotRun { declared: true, ..not_run }))?;
+        }
+        Ok(())
+    }
+
     fn push(&mut self, task: Task) {
         self.outstanding += 1;
         self.queue.push(task);
@@ -106,7 +120,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
     fn native_deadline(case: &GuestCase, kind: &ProgramKind) -> Duration {
         case.plan.timeout.unwrap_or(match kind {
             ProgramKind::Plain => NATIVE_PROGRAM,
-            ProgramKind::CargoTest { .. } => NATIVE_TESTS,
+            ProgramKind::CargoTest { .. } | ProgramKind::HostOnly => NATIVE_TESTS,
         })
     }
 
@@ -380,6 +394,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         let name = format!("{}::{case}", guest.suite);
         let mut repeat = self.run.command.clone();
         repeat.extend([crate::shell::quote(&name), "-t".to_owned(), planned.target.to_string()]);
+        repeat.extend(self.run.tail.iter().cloned());
         Cell {
             suite: guest.suite.clone(),
             case: case.to_owned(),

@@ -18,6 +18,9 @@ use crate::error::Result;
 use crate::observation::Observation;
 use crate::plan::PlannedTarget;
 
+/// Why a procedural macro's tests are run for no target.
+pub(super) const HOST_ONLY: &str = "a procedural macro is part of the compiler, which runs on the host only";
+
 /// One run of one case.
 pub(super) struct Task {
     pub(super) guest: usize,
@@ -134,6 +137,7 @@ fn execute(
                 Started::Blocked(blocked) => Done::Blocked(blocked),
             })
         }
+        ProgramKind::HostOnly => Ok(Done::Blocked(Blocked { reason: HOST_ONLY.to_owned(), fix: None })),
         ProgramKind::CargoTest { package_dir, env } => {
             let batch = Batch {
                 program,
