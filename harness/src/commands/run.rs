@@ -35,6 +35,7 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         run_dir: state.join("runs").join(run_name()),
         build_dir: state.join("build"),
         jobs: args.jobs.unwrap_or_else(default_jobs),
+        cache: (!args.no_cache).then(|| state.join("results.jsonl")),
         stop: &stop,
         command: command_words(directory, args),
         tail: tail_words(args),

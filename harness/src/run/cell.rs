@@ -48,6 +48,8 @@ pub(crate) struct Starter<'a> {
     work: tempfile::TempDir,
     decisions: Mutex<HashMap<(PathBuf, String), std::sync::Arc<Decision>>>,
     counter: std::sync::atomic::AtomicU64,
+    hashes: Mutex<HashMap<PathBuf, blake3::Hash>>,
+    project_files: std::sync::OnceLock<blake3::Hash>,
     environment: Vec<(OsString, OsString)>,
 }
 
@@ -72,6 +74,8 @@ impl<'a> Starter<'a> {
             work,
             decisions: Mutex::new(HashMap::new()),
             counter: std::sync::atomic::AtomicU64::new(0),
+            hashes: Mutex::new(HashMap::new()),
+            project_files: std::sync::OnceLock::new(),
             environment: environment(),
         })
     }
@@ -105,8 +109,34 @@ impl<'a> Starter<'a> {
         Ok(Started::Ran(Box::new(observation), launch.emulator.kind))
     }
 
+    /// The environment that all guests inherit.
+    pub(super) fn environment(&self) -> &[(OsString, OsString)] {
+        &self.environment
+    }
+
+    /// How many guests were started.
+    pub(super) fn started(&self) -> u64 {
+        self.counter.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// A hash of a file's bytes; the same file is read once.
+    pub(super) fn contents(&self, path: &Path) -> Option<blake3::Hash> {
+        let lock = || self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(path) {
+            return Some(*known);
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(fs_err::File::open(path).ok()?).ok()?;
+        Some(*lock().entry(path.to_owned()).or_insert_with(|| hasher.finalize()))
+    }
+
+    /// A hash of the project's files; they are looked at once.
+    pub(super) fn project_files(&self, root: &Path) -> blake3::Hash {
+        *self.project_files.get_or_init(|| super::cache::project_files(root))
+    }
+
     /// The decision for this file; the same file is asked about once.
-    fn decide(&self, planned: &PlannedTarget, program: &Path) -> std::sync::Arc<Decision> {
+    pub(super) fn decide(&self, planned: &PlannedTarget, program: &Path) -> std::sync::Arc<Decision> {
         let key = (program.to_owned(), planned.target.to_string());
         let lock = || self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&key) {

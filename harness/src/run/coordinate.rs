@@ -8,6 +8,8 @@ use std::time::Duration;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::target::Target;
 
+use super::cache::Entry;
+use super::cached::{self, Cached, Keys, Place};
 use super::guests::{Guest, GuestCase, Guests};
 use super::judge::{self, Judged, Runs};
 use super::keep;
@@ -59,6 +61,10 @@ pub(super) struct Coordinator<'a, 'r> {
     /// Tasks that were queued and have no result yet.
     outstanding: usize,
     today: Date,
+    cached: Cached<'a>,
+    keys: Keys,
+    /// The targets on which a case is still to be run.
+    todo: BTreeMap<(usize, usize), Vec<usize>>,
 }
 
 impl<'a, 'r> Coordinator<'a, 'r> {
@@ -68,9 +74,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         built: &'a [Guest],
         recorder: &'a mut Recorder<'r>,
         queue: &'a Queue,
+        cached: Cached<'a>,
     ) -> Self {
         let (native, outstanding, today) = (BTreeMap::new(), 0, Date::today());
-        Self { run, guests, built, recorder, queue, native, outstanding, today }
+        let (keys, todo) = (Keys::new(), BTreeMap::new());
+        Self { run, guests, built, recorder, queue, native, outstanding, today, cached, keys, todo }
     }
 
     /// Runs everything. The first error of ours or the world's ends it; what was recorded stays.
@@ -81,6 +89,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 continue;
             }
             for case in 0..program.cases.len() {
+                let todo = self.todo(guest, case)?;
+                if todo.is_empty() {
+                    continue;
+                }
+                self.todo.insert((guest, case), todo);
                 let deadline = Self::native_deadline(&program.cases[case], &program.kind);
                 self.push(Task { guest, case, target: None, deadline, passed_natively: None });
             }
@@ -137,7 +150,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             Done::Program(observation, _) => observation.wall,
             Done::Blocked(blocked) => {
                 let reason = format!("its native side did not run: {}", blocked.reason);
-                return self.no_target_runs(guest, case, &Blocked { reason, fix: blocked.fix.clone() });
+                return self.no_target_runs(task, &Blocked { reason, fix: blocked.fix.clone() });
             }
         };
         let waiting = self.ready(task, took, passed.as_ref())?;
@@ -147,6 +160,61 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         Ok(())
     }
 
+    /// The targets on which a case has to be run. What cannot be, and what was found before, is recorded.
+    fn todo(&mut self, guest: usize, case: usize) -> Result<Vec<usize>> {
+        let program = &self.built[guest];
+        let name = &program.cases[case].name;
+        let mut todo = Vec::new();
+        for (index, planned) in self.run.plan.targets.iter().enumerate() {
+            if self.guests.blocked(&planned.target).is_some() || self.stopped() {
+                continue;
+            }
+            let reason = match self.excepted(program, &planned.target) {
+                Some(reason) => Some((reason, true)),
+                None if program.files.contains_key(&planned.target.to_string()) => None,
+                None => Some(("there is no program for this target".to_owned(), false)),
+            };
+            if let Some((reason, declared)) = reason {
+                let not_run = Blocked { reason, fix: None }.not_run(&program.suite, name, &planned.target);
+                self.recorder.record(Event::NotRun(NotRun { declared, ..not_run }))?;
+                continue;
+            }
+            let place = (guest, case, index);
+            let known = self.cached.find(self.run, program, (place, planned), &mut self.keys);
+            let settled = match known {
+                Some(entry) => self.reuse(program, planned, entry)?,
+                None => false,
+            };
+            if !settled {
+                todo.push(index);
+            }
+        }
+        Ok(todo)
+    }
+
+    /// Records what an earlier run found; `false` where today's expectations make something else of it.
+    fn reuse(&mut self, guest: &Guest, planned: &PlannedTarget, entry: Entry) -> Result<bool> {
+        let cells = entry.cells.into_iter().map(|cell| {
+            let judged = Judged { verdict: Some(cell.observed), ..Judged::default() };
+            let fresh = self.cell(guest, &cell.case, planned, Kind::Native, judged);
+            let (verdict, repeat, expected) = (fresh.verdict, fresh.repeat, fresh.expected);
+            Event::Cell(Cell { verdict, repeat, expected, ..cell })
+        });
+        let events: Vec<Event> = cells.chain(entry.not_run.into_iter().map(Event::NotRun)).collect();
+        if !cached::is_good(&events) {
+            return Ok(false);
+        }
+        events.into_iter().try_for_each(|event| self.recorder.record(event)).map(|()| true)
+    }
+
+    /// Records what was found, and keeps it for later runs where all of it is as it should be.
+    fn found(&mut self, place: Place, events: Vec<Event>) -> Result<()> {
+        if let Some(key) = self.keys.remove(&place).filter(|_| cached::is_good(&events)) {
+            self.cached.cache.put(key, cached::entry(&events))?;
+        }
+        events.into_iter().try_for_each(|event| self.recorder.record(event))
+    }
+
     /// Queues the target runs of a case; how many there are.
     fn ready(
         &mut self,
@@ -154,39 +222,25 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         took: Duration,
         passed: Option<&Arc<BTreeSet<String>>>,
     ) -> Result<usize> {
-        let guest = &self.built[task.guest];
-        let case = &guest.cases[task.case];
-        let mut waiting = 0;
-        for (index, planned) in self.run.plan.targets.iter().enumerate() {
-            if self.guests.blocked(&planned.target).is_some() || self.stopped() {
-                continue;
-            }
-            if let Some(reason) = self.excepted(guest, &planned.target) {
-                let blocked = Blocked { reason, fix: None };
-                let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
-                self.recorder.record(Event::NotRun(NotRun { declared: true, ..not_run }))?;
-                continue;
-            }
-            if !guest.files.contains_key(&planned.target.to_string()) {
-                let reason = "there is no program for this target".to_owned();
-                let not_run =
-                    Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
-                self.recorder.record(Event::NotRun(not_run))?;
-                continue;
-            }
+        let case = &self.built[task.guest].cases[task.case];
+        if self.stopped() {
+            return Ok(0);
+        }
+        let todo = self.todo.remove(&(task.guest, task.case)).unwrap_or_default();
+        for index in &todo {
+            let planned = &self.run.plan.targets[*index];
             let deadline = case.plan.timeout.or(planned.timeout).unwrap_or_else(|| {
                 TARGET_LEAST.max(took.saturating_mul(patience(self.guests.kind(&planned.target))))
             });
             self.push(Task {
                 guest: task.guest,
                 case: task.case,
-                target: Some(index),
+                target: Some(*index),
                 deadline,
                 passed_natively: passed.cloned(),
             });
-            waiting += 1;
         }
-        Ok(waiting)
+        Ok(todo.len())
     }
 
     /// The manifest's reason for not running a guest on a target.
@@ -200,12 +254,12 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         })
     }
 
-    fn no_target_runs(&mut self, guest: &Guest, case: &GuestCase, blocked: &Blocked) -> Result<()> {
-        for planned in &self.run.plan.targets {
-            if self.guests.blocked(&planned.target).is_none() {
-                let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
-                self.recorder.record(Event::NotRun(not_run))?;
-            }
+    fn no_target_runs(&mut self, task: &Task, blocked: &Blocked) -> Result<()> {
+        let guest = &self.built[task.guest];
+        let case = &guest.cases[task.case];
+        for index in self.todo.remove(&(task.guest, task.case)).unwrap_or_default() {
+            let not_run = blocked.not_run(&guest.suite, &case.name, &self.run.plan.targets[index].target);
+            self.recorder.record(Event::NotRun(not_run))?;
         }
         Ok(())
     }
@@ -242,9 +296,13 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 self.recorder.record(Event::NotRun(not_run))
             }
             (Done::Program(native, _), Done::Program(observation, kind)) => {
-                self.program_done(guest, case, planned, native, observation, *kind)
+                let place = (task.guest, task.case, target);
+                self.program_done(place, guest, case, planned, (native, observation), *kind)
             }
-            (Done::Tests(native), Done::Tests(tests)) => self.tests_done(guest, planned, native, tests),
+            (Done::Tests(native), Done::Tests(tests)) => {
+                let events = self.tests_done(guest, planned, native, tests);
+                self.found((task.guest, task.case, target), events)
+            }
             (Done::Tests(_), Done::Program(observation, kind)) => {
                 self.lost_tests(guest, case, planned, observation, *kind)
             }
@@ -259,11 +317,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
 
     fn program_done(
         &mut self,
+        place: Place,
         guest: &Guest,
         case: &GuestCase,
         planned: &PlannedTarget,
-        native: &Observation,
-        observation: &Observation,
+        (native, observation): (&Observation, &Observation),
         emulator: Kind,
     ) -> Result<()> {
         let blocked = match &observation.end {
@@ -286,7 +344,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         if cell.verdict.weight() == Weight::Finding {
             cell.kept = Some(keep::keep(&self.run.run_dir, &cell, native, observation)?);
         }
-        self.recorder.record(Event::Cell(cell))
+        self.found(place, vec![Event::Cell(cell)])
     }
 
     /// A target's run of a test binary that told nothing of its tests.
@@ -316,21 +374,23 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         self.recorder.record(Event::Cell(cell))
     }
 
+    /// The events of a test binary's tests.
     fn tests_done(
-        &mut self,
+        &self,
         guest: &Guest,
         planned: &PlannedTarget,
         native: &Tests,
         tests: &Tests,
-    ) -> Result<()> {
+    ) -> Vec<Event> {
         let names: BTreeSet<&String> = native.outcomes.keys().chain(tests.outcomes.keys()).collect();
+        let mut events = Vec::new();
         for name in names {
             let case =
                 if guest.program.is_empty() { name.clone() } else { format!("{}::{name}", guest.program) };
             if !self.run.plan.wants(&guest.suite, &case) {
                 continue;
             }
-            let event = match (native.outcomes.get(name), tests.outcomes.get(name)) {
+            events.push(match (native.outcomes.get(name), tests.outcomes.get(name)) {
                 (Some(left), Some(right)) => {
                     let company = tests.only_in_company.contains(name);
                     let judged = judge::test(left, right, company, tests.timed_out.contains(name));
@@ -338,10 +398,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 }
                 (Some(_), None) => Event::NotRun(Self::one_sided(guest, &case, planned, Verdict::Missing)),
                 (None, _) => Event::NotRun(Self::one_sided(guest, &case, planned, Verdict::Extra)),
-            };
-            self.recorder.record(event)?;
+            });
         }
-        Ok(())
+        events
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call site; the values have eight origins")]
@@ -412,6 +471,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             repeat: repeat.join(" "),
             kept: None,
             expected,
+            unchanged: false,
         }
     }
 }

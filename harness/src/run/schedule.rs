@@ -8,6 +8,8 @@ use std::time::Duration;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::Options;
 
+use super::cache::Cache;
+use super::cached::Cached;
 use super::cell::{Start, Started, Starter};
 use super::coordinate::Coordinator;
 use super::guests::{Guest, Guests};
@@ -39,14 +41,15 @@ pub(super) enum Done {
     Blocked(Blocked),
 }
 
-/// Runs all cases of all guests.
+/// Runs all cases of all guests; how many were started.
 pub(super) fn schedule(
     run: &Run<'_>,
     guests: &Guests,
     built: &[Guest],
     recorder: &mut Recorder<'_>,
-) -> Result<()> {
+) -> Result<u64> {
     let starter = Starter::new(run)?;
+    let cache = run.cache.as_deref().map_or_else(|| Ok(Cache::none()), Cache::open)?;
     let queue = Queue::default();
     let (sender, results) = mpsc::channel();
     let host = PlannedTarget {
@@ -66,12 +69,14 @@ pub(super) fn schedule(
                 }
             });
         }
-        let outcome = Coordinator::new(run, guests, built, recorder, &queue).coordinate(&results);
+        let cached = Cached { cache, starter: &starter, host: &host };
+        let outcome = Coordinator::new(run, guests, built, recorder, &queue, cached).coordinate(&results);
         queue.close();
         outcome
     });
+    let started = starter.started();
     starter.finish()?;
-    outcome
+    outcome.map(|()| started)
 }
 
 /// Tasks that are ready; a closed queue ends its workers.
@@ -158,7 +163,11 @@ fn execute(
 }
 
 /// The words of a command suite after its program, with the triple put in.
-fn command_words(run: &Run<'_>, guest: &Guest, planned: &PlannedTarget) -> Vec<std::ffi::OsString> {
+pub(super) fn command_words(
+    run: &Run<'_>,
+    guest: &Guest,
+    planned: &PlannedTarget,
+) -> Vec<std::ffi::OsString> {
     let suite = run.plan.suites.iter().find(|suite| suite.name == guest.suite);
     match suite.map(|suite| &suite.origin) {
         Some(crate::plan::Origin::Command { words }) => {
