@@ -82,7 +82,7 @@ fn what_has_not_changed_is_not_run_and_what_has_is() {
     project
         .check("the environment", &[], 6, |project| project.variables.push(("TZ", "Africa/Nairobi".into())));
     project.check("where somebody works", &[], 0, |project| {
-        project.variables.push(("SSH_TTY", "/dev/pts/7".into()))
+        project.variables.push(("SSH_TTY", "/dev/pts/7".into()));
     });
     project.check("one program", &[], 2, |project| {
         let text = FILES[2].1.replace("return 0", "return 7");

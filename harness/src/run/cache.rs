@@ -207,7 +207,9 @@ impl KeyOf {
         let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         paths.sort_unstable();
         self.number(paths.len() as u64);
-        paths.iter().for_each(|path| self.stamp(path));
+        for path in &paths {
+            self.stamp(path);
+        }
     }
 
     /// A file's path, size and time of change.
@@ -250,7 +252,9 @@ mod tests {
 
     fn key(parts: &[&str]) -> Key {
         let mut key = KeyOf::new();
-        parts.iter().for_each(|part| key.text(part));
+        for part in parts {
+            key.text(part);
+        }
         key.finish()
     }
 

@@ -74,9 +74,9 @@ pub(super) fn schedule(
         queue.close();
         outcome
     });
-    let started = starter.started();
+    let count = starter.started();
     starter.finish()?;
-    outcome.map(|()| started)
+    outcome.map(|()| count)
 }
 
 /// Tasks that are ready; a closed queue ends its workers.
