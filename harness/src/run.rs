@@ -7,6 +7,7 @@ mod cache;
 mod cached;
 mod cell;
 mod coordinate;
+mod doc_tests;
 mod guests;
 mod judge;
 mod keep;

@@ -20,7 +20,8 @@ const FILES: &[(&str, &str)] = &[
     ),
     (
         "tool/src/lib.rs",
-        "#[cfg(test)]\nmod tests {\n\
+        "/// ```\n/// assert_eq!(tool::two(), 2);\n/// ```\n/// ```\n/// assert_eq!(1u16.to_ne_bytes(), [1, 0]);\n/// ```\n\
+         pub fn two() -> u8 {\n2\n}\n#[cfg(test)]\nmod tests {\n\
          #[test]\nfn adds() {}\n\
          #[test]\n#[ignore]\nfn slow() {}\n\
          #[test]\n#[should_panic]\nfn panics() {\npanic!()\n}\n\
@@ -130,6 +131,23 @@ fn what_cargo_test_takes_means_the_same() {
     let (run, _) = run(dir.path(), &["-p", "nobody"]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert!(run.stdout.contains("nobody"), "{}", run.stdout);
+}
+
+#[test]
+fn documentation_tests_are_compared_one_by_one() {
+    if !runs(S390X) {
+        return;
+    }
+    let dir = project();
+    let (run, verdicts) = run(dir.path(), &["-p", "tool", "--doc"]);
+    let expected = [
+        ("doc::tool/src/lib.rs - two (line 1)", "same"),
+        ("doc::tool/src/lib.rs - two (line 4)", "cross-fail"),
+    ];
+    let expected = expected.map(|(case, verdict)| (case.to_owned(), verdict.to_owned()));
+    assert_eq!(verdicts, BTreeMap::from(expected), "{}", run.stderr);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    check(dir.path(), &["-p", "tool", "--doc", "1)"], &[("doc::tool/src/lib.rs - two (line 1)", "same")]);
 }
 
 #[test]

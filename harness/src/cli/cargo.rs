@@ -64,6 +64,9 @@ pub struct CargoArgs {
     /// All of these
     #[arg(long)]
     pub all_targets: bool,
+    /// The documentation's tests, and nothing else
+    #[arg(long, conflicts_with_all = ["lib", "bins", "bin", "tests", "test", "examples", "example", "benches", "bench", "all_targets"])]
+    pub doc: bool,
     /// `Cargo.lock` stays as it is
     #[arg(long)]
     pub locked: bool,
@@ -77,6 +80,7 @@ impl CargoArgs {
     pub fn options(&self, test_args: &[String]) -> CargoOptions {
         CargoOptions {
             selection: words(&self.selection_flags(), &self.selection_lists()),
+            doc: self.doc,
             args: words(&self.flags(), &self.lists()),
             test_args: test_args.to_vec(),
         }

@@ -125,6 +125,7 @@ fn command_words(directory: &Path, args: &RunArgs) -> Vec<String> {
     if let Some(path) = &args.manifest_path {
         words.extend(["--manifest-path".to_owned(), crate::shell::quote(&path.display().to_string())]);
     }
+    words.extend(args.cargo.doc.then(|| "--doc".to_owned()));
     let typed = args.cargo.options(&[]);
     words.extend(
         typed.args.iter().chain(&typed.selection).map(|word| crate::shell::quote(&word.to_string_lossy())),

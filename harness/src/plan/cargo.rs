@@ -15,6 +15,8 @@ pub struct CargoOrigin {
     pub manifest_path: PathBuf,
     /// Test binaries, and not programs.
     pub tests: bool,
+    /// Documentation tests, and nothing else.
+    pub doc: bool,
     /// Which of the package's targets: `--tests`, `--lib`, `--test NAME` …
     pub selection: Vec<OsString>,
     /// Further words for cargo: package, features, profile.
@@ -30,6 +32,8 @@ pub struct CargoOrigin {
 pub struct CargoOptions {
     /// Which of a package's targets, instead of all tests: `--lib`, `--test NAME` …
     pub selection: Vec<OsString>,
+    /// Documentation tests, and nothing else.
+    pub doc: bool,
     /// Packages, features, profile.
     pub args: Vec<OsString>,
     /// Words for the test binaries, after those of the manifest.
@@ -57,6 +61,7 @@ impl Resolver<'_> {
         let mut origin = CargoOrigin {
             manifest_path: self.project.root.join("Cargo.toml"),
             tests: true,
+            doc: false,
             selection: Vec::new(),
             args: Vec::new(),
             test_args: Vec::new(),
@@ -107,6 +112,7 @@ impl Resolver<'_> {
         let mut origin = CargoOrigin {
             manifest_path: manifest::resolve(&self.project.root, &manifest),
             tests: suite.kind == SuiteKind::CargoTest,
+            doc: false,
             selection: Vec::new(),
             args,
             test_args: suite.args.clone(),
@@ -125,6 +131,7 @@ impl Resolver<'_> {
             (true, true) => vec!["--tests".into()],
             (false, _) => vec!["--bins".into()],
         };
+        origin.doc = origin.tests && typed.doc;
         if origin.tests {
             origin.test_args.extend(typed.test_args.iter().cloned());
         }

@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use triplecheck_emulators::binary::Binary;
-use triplecheck_emulators::launch::{CommandLine, EnvChange, Guest, Kind, Launch};
+use triplecheck_emulators::host::Host;
+use triplecheck_emulators::launch::{CommandLine, Emulator, EnvChange, Guest, Kind, Launch};
 use triplecheck_emulators::lookup::{Decision, lookup};
 
 use super::nests::Nests;
@@ -109,9 +110,30 @@ impl<'a> Starter<'a> {
         Ok(Started::Ran(Box::new(observation), launch.emulator.kind))
     }
 
+    /// Runs a tool of the host's for a target, as it is and where it is told.
+    pub(super) fn start_tool(&self, host: &PlannedTarget, start: &Start<'_>) -> Result<Observation> {
+        let launch = Launch {
+            emulator: Emulator { kind: Kind::Native, program: None, cpu: None },
+            prefix: Vec::new(),
+            env: Vec::new(),
+            sysroot: None,
+            preparation: None,
+        };
+        let place = self.place(start)?;
+        let supervised = self.supervise(&launch, host, start, &place)?;
+        let observation = collect(&supervised, start, &place)?;
+        place.remove();
+        Ok(observation)
+    }
+
     /// The environment that all guests inherit.
     pub(super) fn environment(&self) -> &[(OsString, OsString)] {
         &self.environment
+    }
+
+    /// The machine that we run on.
+    pub(super) fn host(&self) -> &dyn Host {
+        self.run.host
     }
 
     /// How many guests were started.

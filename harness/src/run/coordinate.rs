@@ -123,7 +123,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
     fn native_deadline(case: &GuestCase, kind: &ProgramKind) -> Duration {
         case.plan.timeout.unwrap_or(match kind {
             ProgramKind::Plain => NATIVE_PROGRAM,
-            ProgramKind::CargoTest { .. } | ProgramKind::HostOnly => NATIVE_TESTS,
+            ProgramKind::CargoTest { .. } | ProgramKind::CargoDoc { .. } | ProgramKind::HostOnly => {
+                NATIVE_TESTS
+            }
         })
     }
 

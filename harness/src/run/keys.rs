@@ -34,7 +34,7 @@ pub(super) fn key(
     }
     match &guest.kind {
         ProgramKind::Plain => {}
-        ProgramKind::HostOnly => return None,
+        ProgramKind::HostOnly | ProgramKind::CargoDoc { .. } => return None,
         ProgramKind::CargoTest { package_dir, env } => {
             key.text(&package_dir.display().to_string());
             key.words(env.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]));

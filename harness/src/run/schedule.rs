@@ -12,6 +12,7 @@ use super::cache::Cache;
 use super::cached::Cached;
 use super::cell::{Start, Started, Starter};
 use super::coordinate::Coordinator;
+use super::doc_tests;
 use super::guests::{Guest, Guests};
 use super::tests_batch::{self, Batch, Tests};
 use super::{Blocked, Recorder, Run};
@@ -143,6 +144,14 @@ fn execute(
             })
         }
         ProgramKind::HostOnly => Ok(Done::Blocked(Blocked { reason: HOST_ONLY.to_owned(), fix: None })),
+        ProgramKind::CargoDoc { calls } => {
+            let triple = planned.target.to_string();
+            let Some(call) = calls.get(planned.target.triple()) else {
+                let reason = format!("there is no call of cargo for {triple}");
+                return Ok(Done::Blocked(Blocked { reason, fix: None }));
+            };
+            doc_tests::run(starter, planned, host, program, call, task.deadline)
+        }
         ProgramKind::CargoTest { package_dir, env } => {
             let batch = Batch {
                 program,
