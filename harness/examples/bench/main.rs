@@ -2,7 +2,7 @@
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
 //! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`,
-//! `cell`, `setup`), all where none is given.
+//! `cell`, `cargo-tests`, `setup`), all where none is given.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
 #![expect(clippy::print_stdout, reason = "its lines are its result")]
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+mod cargo_tests;
 mod hook;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -22,15 +23,18 @@ type Line = (&'static str, fn(&Bench) -> Outcome);
 fn main() -> Outcome {
     let mut words = std::env::args().skip(1);
     let binary = PathBuf::from(words.next().ok_or("usage: bench TRIPLECHECK [LINE]...")?);
+    // Lines that work in other directories name it too.
+    let binary = std::path::absolute(binary)?;
     let wanted: Vec<String> = words.collect();
     let work = tempfile::tempdir()?;
     let bench = Bench { binary, work: work.path().to_owned() };
-    let lines: [Line; 6] = [
+    let lines: [Line; 7] = [
         ("exec", Bench::exec),
         ("nested", Bench::nested),
         ("wine", Bench::wine),
         ("which", Bench::which),
         ("cell", Bench::cell),
+        ("cargo-tests", Bench::cargo_tests),
         ("setup", Bench::setup),
     ];
     for (name, line) in lines {
