@@ -71,6 +71,9 @@ pub struct RunArgs {
     /// Deadline of every case: 60s, 500ms, 2m
     #[arg(long, value_name = "DURATION", value_parser = crate::manifest::parse_duration)]
     pub timeout: Option<std::time::Duration>,
+    /// Take up the last run where it was killed: nothing that it had finished is run again
+    #[arg(long, conflicts_with = "no_cache")]
+    pub resume: bool,
     /// Run everything, whether or not it has changed since an earlier run
     #[arg(long)]
     pub no_cache: bool,

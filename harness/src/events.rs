@@ -76,6 +76,9 @@ pub struct RunStarted {
     pub rustc: Option<String>,
     /// The targets in the order of the report.
     pub targets: Vec<TargetInfo>,
+    /// The run that this one takes up, the first one where that took up another.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resumed: Option<String>,
     /// Why the programs that emulated guests start find no emulator, where they do not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub children: Option<String>,
@@ -279,6 +282,7 @@ mod tests {
             kernel: String::new(),
             rustc: None,
             targets: Vec::new(),
+            resumed: None,
             children: None,
             command: Vec::new(),
         };

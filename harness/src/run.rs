@@ -50,12 +50,21 @@ pub struct Run<'a> {
     pub jobs: usize,
     /// Where results are kept for later runs, if they are.
     pub cache: Option<PathBuf>,
+    /// The name of the unfinished run that is taken up: its findings count as found.
+    pub resumed: Option<String>,
     /// Set when the user asks to stop.
     pub stop: &'a StopFlag,
     /// The words that start this run again, without filters and targets.
     pub command: Vec<String>,
     /// The words behind them all: `--` and what is said to the test binaries.
     pub tail: Vec<String>,
+}
+
+impl Run<'_> {
+    /// The run's name, which is its directory's.
+    pub(crate) fn name(&self) -> String {
+        self.run_dir.file_name().and_then(|name| name.to_str()).unwrap_or("run").to_owned()
+    }
 }
 
 /// Told of every event as it is recorded.
@@ -101,13 +110,14 @@ pub fn run(run: &Run<'_>, observer: &mut dyn Observer) -> Result<Summary> {
 fn started(run: &Run<'_>, guests: &guests::Guests) -> RunStarted {
     RunStarted {
         schema: SCHEMA,
-        run: run.run_dir.file_name().and_then(|name| name.to_str()).unwrap_or("run").to_owned(),
+        run: run.name(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         rules_version: crate::compare::RULES_VERSION,
         host: run.host.triple().to_owned(),
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         rustc: guests.rustc(),
         targets: run.plan.targets.iter().map(|target| target_info(run, guests, target)).collect(),
+        resumed: run.resumed.clone(),
         children: None,
         command: run.command.clone(),
     }

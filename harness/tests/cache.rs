@@ -154,6 +154,45 @@ fn a_finding_is_always_found_again_and_an_expectation_is_looked_at_again() {
     assert_eq!(project.run(&[]).1, 2, "what has run out is a finding, whatever was kept");
 }
 
+/// Ends the project's last run as a kill would have: its last event is not there.
+fn kill_last_run(project: &Project) {
+    let runs = std::fs::read_dir(project.path("target/triplecheck/runs")).unwrap();
+    let last = runs.map(|entry| entry.unwrap().path()).max().unwrap();
+    let events = last.join("events.jsonl");
+    let text = std::fs::read_to_string(&events).unwrap();
+    let (kept, finished) = text.trim_end().rsplit_once('\n').unwrap();
+    assert!(
+        finished.contains("guests") || finished.contains("run-finished") || finished.contains("started"),
+        "{finished}"
+    );
+    std::fs::write(&events, format!("{kept}\n")).unwrap();
+}
+
+#[test]
+fn a_run_that_was_killed_is_taken_up_where_it_was() {
+    let Some(project) = Project::new() else { return };
+    let differs =
+        "#include <stdio.h>\nint main(void) {\n#ifdef __aarch64__\nputs(\"other\");\n#endif\nreturn 0; }\n";
+    std::fs::write(project.path("plain.c"), differs).unwrap();
+    let refused = ran(triplecheck().arg("-C").arg(project.dir.path()).args(["run", "--resume"]));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert_eq!(project.run(&[]), (6, 2));
+    let refused = ran(triplecheck().arg("-C").arg(project.dir.path()).args(["run", "--resume"]));
+    assert!(refused.stderr.contains("came to its end"), "{}", refused.stderr);
+    kill_last_run(&project);
+    assert_eq!(project.run(&["--resume"]), (0, 2), "what it had found is not found again");
+    kill_last_run(&project);
+    assert_eq!(project.run(&["--resume"]), (0, 2), "nor by who takes up who took it up");
+    // One result lost, and nothing else.
+    let kept = project.path("target/triplecheck/results.jsonl");
+    let text = std::fs::read_to_string(&kept).unwrap();
+    let (rest, _) = text.trim_end().rsplit_once('\n').unwrap();
+    std::fs::write(&kept, format!("{rest}\n")).unwrap();
+    kill_last_run(&project);
+    assert_eq!(project.run(&["--resume"]), (2, 2));
+    assert_eq!(project.run(&[]), (4, 2), "a new run finds every finding again");
+}
+
 #[test]
 fn a_killed_run_leaves_what_it_had_found() {
     let Some(project) = Project::new() else { return };

@@ -9,6 +9,7 @@ use triplecheck_emulators::target::Target;
 
 use crate::cli::RunArgs;
 use crate::error::{About as _, Error, Result};
+use crate::events::Event;
 use crate::manifest::{self, Project};
 use crate::plan::{Plan, Request};
 use crate::progress::Progress;
@@ -35,6 +36,7 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         run_dir: state.join("runs").join(run_name()),
         build_dir: state.join("build"),
         jobs: args.jobs.unwrap_or_else(default_jobs),
+        resumed: if args.resume { Some(last_unfinished(&state.join("runs"))?) } else { None },
         cache: (!args.no_cache).then(|| state.join("results.jsonl")),
         stop: &stop,
         command: command_words(directory, args),
@@ -99,6 +101,24 @@ fn expand(root: &Path, glob: &str) -> Result<Vec<PathBuf>> {
 /// Where runs and builds of a project are kept: cargo's target directory, which every project ignores already.
 fn state_dir(project: &Project) -> PathBuf {
     project.root.join("target").join("triplecheck")
+}
+
+/// The last run in `dir`, which must not have come to its end.
+fn last_unfinished(dir: &Path) -> Result<String> {
+    let nothing = || Error::user("there is no run to take up").hint("triplecheck run");
+    let names = fs_err::read_dir(dir).map_err(|_| nothing())?;
+    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let last = names.max().ok_or_else(nothing)?;
+    let events = crate::events::read(&dir.join(&last).join("events.jsonl"))?;
+    if events.iter().any(|event| matches!(event, Event::RunFinished { interrupted: false, .. })) {
+        let text = format!("the last run, `{last}`, came to its end: there is nothing to take up");
+        return Err(Error::user(text).hint("triplecheck run"));
+    }
+    let taken_up = events.into_iter().find_map(|event| match event {
+        Event::RunStarted(run) => run.resumed,
+        _ => None,
+    });
+    Ok(taken_up.unwrap_or(last))
 }
 
 /// A name that sorts by time and is unique on this machine.

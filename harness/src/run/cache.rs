@@ -78,6 +78,9 @@ pub(super) struct Cache {
 struct Line {
     key: String,
     entry: Entry,
+    /// The run that found what is not as it should be: believed only by who takes up that very run.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    only_of: Option<String>,
 }
 
 impl Cache {
@@ -86,8 +89,9 @@ impl Cache {
         Self { known: HashMap::new(), file: None }
     }
 
-    /// Reads the results at `path`. A line that a killed run left unfinished is passed over.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    /// Reads the results at `path`, and with those that are as they should be all that the run `resumed` had found. A line
+    /// that a killed run left unfinished is passed over.
+    pub(super) fn open(path: &Path, resumed: Option<&str>) -> Result<Self> {
         if std::fs::metadata(path).is_ok_and(|meta| meta.len() > FILE_BYTES_MAX) {
             fs_err::remove_file(path).about("remove", path)?;
         }
@@ -98,7 +102,9 @@ impl Cache {
         };
         let lines =
             text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-        let known = lines.filter_map(|line| Some((Key(blake3::Hash::from_hex(line.key).ok()?), line.entry)));
+        let believed = lines.filter(|line| line.only_of.is_none() || line.only_of.as_deref() == resumed);
+        let known =
+            believed.filter_map(|line| Some((Key(blake3::Hash::from_hex(line.key).ok()?), line.entry)));
         let known = known.collect();
         if let Some(parent) = path.parent() {
             fs_err::create_dir_all(parent).about("make", parent)?;
@@ -114,10 +120,10 @@ impl Cache {
         self.known.get(&key)
     }
 
-    /// Keeps an entry for later runs; for this one it is of no use any more.
-    pub(super) fn put(&mut self, key: Key, entry: Entry) -> Result<()> {
+    /// Keeps an entry for later runs, or with `only_of` for who takes up this one; for this one it is of no use any more.
+    pub(super) fn put(&mut self, key: Key, entry: Entry, only_of: Option<&str>) -> Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let line = Line { key: key.0.to_hex().to_string(), entry };
+        let line = Line { key: key.0.to_hex().to_string(), entry, only_of: only_of.map(str::to_owned) };
         let Ok(mut text) = serde_json::to_vec(&line) else { return Ok(()) };
         text.push(b'\n');
         let path = file.path().to_owned();
@@ -279,15 +285,18 @@ mod tests {
     fn entries_come_back_and_an_unfinished_line_does_no_harm() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("cache/results.jsonl");
-        let mut cache = Cache::open(&path).unwrap();
-        cache.put(key(&["a"]), Entry::default()).unwrap();
+        let mut cache = Cache::open(&path, None).unwrap();
+        cache.put(key(&["a"]), Entry::default(), None).unwrap();
+        cache.put(key(&["found"]), Entry::default(), Some("first")).unwrap();
         drop(cache);
         let mut file = fs_err::OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"key\":\"00").unwrap();
-        let mut cache = Cache::open(&path).unwrap();
+        let mut cache = Cache::open(&path, None).unwrap();
         assert!(cache.get(key(&["a"])).is_some() && cache.get(key(&["b"])).is_none());
-        cache.put(key(&["b"]), Entry::default()).unwrap();
-        assert!(Cache::open(&path).unwrap().get(key(&["b"])).is_some());
+        cache.put(key(&["b"]), Entry::default(), None).unwrap();
+        assert!(Cache::open(&path, None).unwrap().get(key(&["b"])).is_some());
+        let found = |resumed| Cache::open(&path, resumed).unwrap().get(key(&["found"])).is_some();
+        assert_eq!([None, Some("other"), Some("first")].map(found), [false, false, true]);
     }
 
     #[test]

@@ -188,7 +188,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 self.program_done(place, guest, case, planned, (native, observation), *kind)
             }
             (Done::Tests(native), Done::Tests(tests)) => {
-                let events = self.tests_done(guest, planned, native, tests);
+                let mut events = self.tests_done(guest, planned, native, tests);
+                if self.stopped() {
+                    // A test without an outcome was not reached; it is not lost.
+                    events.retain(|event| matches!(event, Event::Cell(_)));
+                }
                 self.found((task.guest, task.case, target), events)
             }
             (Done::Tests(_), Done::Program(observation, kind)) => {

@@ -50,7 +50,10 @@ pub(super) fn schedule(
     recorder: &mut Recorder<'_>,
 ) -> Result<u64> {
     let starter = Starter::new(run)?;
-    let cache = run.cache.as_deref().map_or_else(|| Ok(Cache::none()), Cache::open)?;
+    let cache = match &run.cache {
+        Some(path) => Cache::open(path, run.resumed.as_deref())?,
+        None => Cache::none(),
+    };
     let queue = Queue::default();
     let (sender, results) = mpsc::channel();
     let host = PlannedTarget {

@@ -60,7 +60,7 @@ impl Coordinator<'_, '_> {
             Event::Cell(Cell { verdict, repeat, expected, ..cell })
         });
         let events: Vec<Event> = cells.chain(entry.not_run.into_iter().map(Event::NotRun)).collect();
-        if !cached::is_good(&events) {
+        if !cached::is_good(&events) && self.run.resumed.is_none() {
             return Ok(false);
         }
         events.into_iter().try_for_each(|event| self.recorder.record(event)).map(|()| true)
@@ -68,8 +68,11 @@ impl Coordinator<'_, '_> {
 
     /// Records what was found, and keeps it for later runs where all of it is as it should be.
     pub(super) fn found(&mut self, place: Place, events: Vec<Event>) -> Result<()> {
-        if let Some(key) = self.keys.remove(&place).filter(|_| cached::is_good(&events)) {
-            self.cached.cache.put(key, cached::entry(&events))?;
+        // Of a run that is being interrupted nothing more is kept: a binary's tests may not all be there.
+        if let Some(key) = self.keys.remove(&place).filter(|_| !self.stopped()) {
+            let name = self.run.resumed.clone().unwrap_or_else(|| self.run.name());
+            let only_of = if cached::is_good(&events) { None } else { Some(name.as_str()) };
+            self.cached.cache.put(key, cached::entry(&events), only_of)?;
         }
         events.into_iter().try_for_each(|event| self.recorder.record(event))
     }
