@@ -355,6 +355,12 @@ fn environment(changes: &[EnvChange]) -> Vec<OsString> {
     variables.into_iter().map(entry).collect()
 }
 
+/// The ledger of a call that names none: of the command that is wrapped around it, which even a caller that empties the
+/// environment cannot take away; else the one that the environment names.
+fn ledger_of_surroundings() -> Option<PathBuf> {
+    Settings::of_surroundings().and_then(|settings| settings.ledger).or_else(ledger_of_environment)
+}
+
 /// The ledger that the environment names.
 fn ledger_of_environment() -> Option<PathBuf> {
     std::env::var_os(ledger::VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)

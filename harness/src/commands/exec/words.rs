@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Nested, Request, ledger_of_environment};
+use super::{Nested, Request, ledger_of_environment, ledger_of_surroundings};
 use clap::ValueEnum as _;
 
 use crate::children::{Policy, Settings};
@@ -28,7 +28,7 @@ pub fn from_words(words: &[OsString]) -> Option<Result<Request>> {
     let mut request = of_a_caller(words)?;
     Some(policy_of_environment().map(|children| {
         request.children = children;
-        request.ledger = ledger_of_environment();
+        request.ledger = ledger_of_surroundings();
         request
     }))
 }
@@ -92,7 +92,7 @@ pub fn from_args(args: ExecArgs) -> Result<Request> {
             Some(children) => children,
             None => policy_of_environment()?,
         },
-        ledger: args.ledger.or_else(ledger_of_environment),
+        ledger: args.ledger.or_else(ledger_of_surroundings),
         nested: None,
         words: args.words,
     })
