@@ -622,14 +622,14 @@ fn a_module_runs_in_the_built_in_runtime_or_in_node() {
     let plain = Binary::Wasm(module());
     let throwing = Binary::Wasm(Wasm { exceptions: true, ..module() });
     let line = |host: &TableHost, binary: &Binary| shell(&run(of(host, WASI, binary, &Options::default())));
-    assert_eq!(line(&both, &plain), "/bin/triplecheck __wasi /t/prog x");
+    assert_eq!(line(&both, &plain), "/bin/triplecheck __wasi --argv0 /t/prog -- /t/prog x");
     assert_eq!(
         line(&both, &throwing),
-        "/usr/bin/node --no-warnings --stack-size=6000 /cache/wasi/node.mjs /t/prog x"
+        "/usr/bin/node --no-warnings --stack-size=6000 /cache/wasi/node.mjs --argv0 /t/prog -- /t/prog x"
     );
     assert_eq!(
         line(&node(), &plain),
-        "/usr/bin/node --no-warnings --stack-size=6000 /cache/wasi/node.mjs /t/prog x"
+        "/usr/bin/node --no-warnings --stack-size=6000 /cache/wasi/node.mjs --argv0 /t/prog -- /t/prog x"
     );
     let old = host().program("/usr/bin/node").version_of("/usr/bin/node", "16.2.0");
     assert_eq!(cannot(of(&old, WASI, &throwing, &Options::default())).missing, [Piece::Node]);

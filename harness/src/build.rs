@@ -5,6 +5,7 @@
 
 pub mod c;
 pub mod cargo;
+pub mod doc;
 mod resolve;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,13 @@ pub struct Program {
 pub enum ProgramKind {
     /// Started as it is, in a directory of its own.
     Plain,
+    /// The tests of a procedural macro, which is part of the compiler: it is built for the host and runs nowhere else.
+    HostOnly,
+    /// Documentation tests, which cargo builds and runs itself.
+    CargoDoc {
+        /// How cargo is called, by triple.
+        calls: BTreeMap<String, doc::DocCall>,
+    },
     /// A test binary of cargo's, started in its package's directory with what cargo sets.
     CargoTest {
         /// The package's directory.

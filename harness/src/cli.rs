@@ -8,6 +8,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::children::Policy;
 
+mod cargo;
+
+pub use cargo::CargoArgs;
+
 /// Builds, runs and compares test programs on every target, with the emulator looked up.
 #[derive(Debug, Parser)]
 #[command(name = "triplecheck", version, about, max_term_width = 100)]
@@ -24,7 +28,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Build, run natively and on every target, compare, report
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Run one foreign program: the hook for waf, cargo, meson, CMake, autotools, Go
     Exec(ExecArgs),
     /// Run any command in which foreign programs simply start: make check, ctest, cargo test, a shell
@@ -45,7 +49,8 @@ pub enum Command {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Suites or cases: `rust`, `rust::args`, `'c::*'`; all where none is given
+    /// Suites or cases: `rust`, `rust::args`, `'c::*'`; without a manifest, parts of tests' names. All where none is
+    /// given
     #[arg(value_name = "SUITE|CASE-GLOB")]
     pub filters: Vec<String>,
     /// A target triple, optionally with `@CPU`; instead of the manifest's
@@ -66,6 +71,9 @@ pub struct RunArgs {
     /// Deadline of every case: 60s, 500ms, 2m
     #[arg(long, value_name = "DURATION", value_parser = crate::manifest::parse_duration)]
     pub timeout: Option<std::time::Duration>,
+    /// Run everything, whether or not it has changed since an earlier run
+    #[arg(long)]
+    pub no_cache: bool,
     /// Whatever could not run is an error (exit status 69)
     #[arg(long)]
     pub require: bool,
@@ -75,6 +83,12 @@ pub struct RunArgs {
     /// How the emulator is chosen.
     #[command(flatten)]
     pub lookup: LookupArgs,
+    /// What cargo builds.
+    #[command(flatten)]
+    pub cargo: CargoArgs,
+    /// Words for the test binaries: `--skip NAME`, `--include-ignored`, `--test-threads N`
+    #[arg(last = true, value_name = "TEST-ARG")]
+    pub test_args: Vec<String>,
 }
 
 /// What the user prefers in the lookup.

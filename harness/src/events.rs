@@ -51,6 +51,9 @@ pub enum Event {
         duration_ms: u64,
         /// Whether the user interrupted it.
         interrupted: bool,
+        /// How many guests were started, natively and on targets.
+        #[serde(default)]
+        started: u64,
     },
 }
 
@@ -154,6 +157,9 @@ pub struct Cell {
     pub kept: Option<PathBuf>,
     /// The reason of the expectation that applied.
     pub expected: Option<String>,
+    /// Whether it was found by an earlier run, since which nothing that it depends on has changed.
+    #[serde(default)]
+    pub unchanged: bool,
 }
 
 /// A rule and how often it was needed.
@@ -241,7 +247,7 @@ mod tests {
     use super::*;
 
     fn finished() -> Event {
-        Event::RunFinished { duration_ms: 5, interrupted: false }
+        Event::RunFinished { duration_ms: 5, interrupted: false, started: 2 }
     }
 
     #[test]

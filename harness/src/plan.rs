@@ -10,9 +10,13 @@ use toml::Spanned;
 use triplecheck_emulators::lookup::Options;
 use triplecheck_emulators::target::Target;
 
+mod cargo;
+
+pub use cargo::{CargoOptions, CargoOrigin};
+
 use crate::date::Date;
 use crate::error::{Error, Result};
-use crate::manifest::{self, Compare, Isolation, Manifest, Project, Suite, SuiteKind};
+use crate::manifest::{self, Compare, Manifest, Project, Suite, SuiteKind};
 use crate::pattern::TargetPattern;
 use crate::verdict::Verdict;
 
@@ -23,6 +27,8 @@ pub struct Request {
     pub targets: Vec<String>,
     /// Suites and cases, all where empty.
     pub filters: Vec<String>,
+    /// What is said to cargo and to its test binaries.
+    pub cargo: CargoOptions,
     /// Deadline of every case, instead of the manifest's.
     pub timeout: Option<Duration>,
     /// The kind of emulator to use, whatever the lookup would prefer.
@@ -90,21 +96,6 @@ pub enum Origin {
         /// Its words; `{target}` is replaced.
         words: Vec<String>,
     },
-}
-
-/// What is built of a cargo package.
-#[derive(Debug, Clone)]
-pub struct CargoOrigin {
-    /// Its `Cargo.toml`.
-    pub manifest_path: PathBuf,
-    /// Test binaries, and not programs.
-    pub tests: bool,
-    /// Further words for cargo: package, features, profile.
-    pub args: Vec<OsString>,
-    /// Arguments for the test binaries.
-    pub test_args: Vec<String>,
-    /// Whether tests share a process.
-    pub isolation: Isolation,
 }
 
 /// What holds for one program.
@@ -180,7 +171,7 @@ impl Plan {
             targets,
             suites,
             expectations: expectations.collect(),
-            filters: request.filters.clone(),
+            filters: resolver.filters(),
         })
     }
 
@@ -230,6 +221,13 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn manifest(&self) -> &Manifest {
         &self.project.manifest
+    }
+
+    /// The filters that are ours to apply.
+    fn filters(&self) -> Vec<String> {
+        let plain = self.is_plain_project();
+        let ours = |filter: &&String| !(plain && cargo::is_for_libtest(filter));
+        self.request.filters.iter().filter(ours).cloned().collect()
     }
 
     /// A problem in the manifest at `span`, or without a place where there is none.
@@ -292,38 +290,10 @@ impl Resolver<'_> {
     }
 
     fn suites(&self, expand: &dyn Fn(&Path, &str) -> Result<Vec<PathBuf>>) -> Result<Vec<PlannedSuite>> {
-        if self.manifest().suite.is_empty() && self.project.is_cargo {
+        if self.is_plain_project() {
             return Ok(vec![self.default_suite()]);
         }
         self.manifest().suite.iter().map(|suite| self.suite(suite, expand)).collect()
-    }
-
-    /// A cargo project without suites is tested as `cargo test` would.
-    fn default_suite(&self) -> PlannedSuite {
-        let origin = CargoOrigin {
-            manifest_path: self.project.root.join("Cargo.toml"),
-            tests: true,
-            args: Vec::new(),
-            test_args: Vec::new(),
-            isolation: Isolation::Batch,
-        };
-        PlannedSuite {
-            name: "test".into(),
-            origin: Origin::Cargo(origin),
-            programs: BTreeMap::new(),
-            defaults: Refinement {
-                cases: vec![PlannedCase {
-                    timeout: self.request.timeout,
-                    name: None,
-                    args: Vec::new(),
-                    stdin: None,
-                    env: Vec::new(),
-                    files: Vec::new(),
-                    compare: Compare::default(),
-                }],
-                ..Refinement::default()
-            },
-        }
     }
 
     fn suite(
@@ -363,34 +333,6 @@ impl Resolver<'_> {
             programs.insert(program.name.get_ref().clone(), refinement);
         }
         Ok(PlannedSuite { name: suite.name.get_ref().clone(), origin, programs, defaults })
-    }
-
-    fn cargo(&self, suite: &Suite) -> CargoOrigin {
-        let mut args: Vec<OsString> = Vec::new();
-        let mut flag = |words: &[&str]| args.extend(words.iter().map(OsString::from));
-        if let Some(package) = &suite.package {
-            flag(&["--package", package]);
-        }
-        if !suite.features.is_empty() {
-            flag(&["--features", &suite.features.join(",")]);
-        }
-        if suite.no_default_features {
-            flag(&["--no-default-features"]);
-        }
-        if suite.all_features {
-            flag(&["--all-features"]);
-        }
-        if let Some(profile) = &suite.profile {
-            flag(&["--profile", profile]);
-        }
-        let manifest = suite.manifest_path.clone().unwrap_or_else(|| "Cargo.toml".into());
-        CargoOrigin {
-            manifest_path: manifest::resolve(&self.project.root, &manifest),
-            tests: suite.kind == SuiteKind::CargoTest,
-            args,
-            test_args: suite.args.clone(),
-            isolation: suite.isolation,
-        }
     }
 
     fn sources(

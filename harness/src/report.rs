@@ -26,6 +26,8 @@ pub struct Summary {
     pub interrupted: bool,
     /// How many native runs there were.
     pub native_runs: u64,
+    /// How many guests were started, `None` while the run has not ended.
+    pub started: Option<u64>,
 }
 
 impl Summary {
@@ -49,7 +51,8 @@ impl Summary {
             Event::Observed(_) => self.native_runs += 1,
             Event::Cell(cell) => self.cells.push(cell),
             Event::NotRun(not_run) => self.not_run.push(not_run),
-            Event::RunFinished { duration_ms, interrupted } => {
+            Event::RunFinished { duration_ms, interrupted, started } => {
+                self.started = Some(started);
                 self.duration_ms = Some(duration_ms);
                 self.interrupted = interrupted;
             }

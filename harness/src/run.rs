@@ -3,11 +3,15 @@
 //! One thread coordinates: it owns the events and the comparisons. Workers only run guests. A target's run of
 //! a case starts when the native one has ended, because its deadline comes from the native duration.
 
+mod cache;
+mod cached;
 mod cell;
 mod coordinate;
+mod doc_tests;
 mod guests;
 mod judge;
 mod keep;
+mod keys;
 mod nests;
 mod preparations;
 mod schedule;
@@ -44,10 +48,14 @@ pub struct Run<'a> {
     pub build_dir: PathBuf,
     /// How many guests run at once.
     pub jobs: usize,
+    /// Where results are kept for later runs, if they are.
+    pub cache: Option<PathBuf>,
     /// Set when the user asks to stop.
     pub stop: &'a StopFlag,
     /// The words that start this run again, without filters and targets.
     pub command: Vec<String>,
+    /// The words behind them all: `--` and what is said to the test binaries.
+    pub tail: Vec<String>,
 }
 
 /// Told of every event as it is recorded.
@@ -83,10 +91,10 @@ pub fn run(run: &Run<'_>, observer: &mut dyn Observer) -> Result<Summary> {
     recorder.record(Event::RunStarted(started))?;
     guests.report_blocked(run, &mut recorder)?;
     let built = guests.build(run, &mut recorder)?;
-    schedule::schedule(run, &guests, &built, &mut recorder)?;
+    let started = schedule::schedule(run, &guests, &built, &mut recorder)?;
     let interrupted = run.stop.is_stopped();
     let duration_ms = millis(recorder.started.elapsed());
-    recorder.record(Event::RunFinished { duration_ms, interrupted })?;
+    recorder.record(Event::RunFinished { duration_ms, interrupted, started })?;
     Ok(recorder.summary)
 }
 

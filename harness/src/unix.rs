@@ -1,7 +1,7 @@
 //! What Linux does only through calls that the compiler cannot check: the one file of the harness with `unsafe`.
 //!
 //! Owns signal dispositions and masks, the start of the guest, and the reaping of children with what they used up; in
-//! `unix/hook.rs` what a hook needs that becomes its guest. It must never decide anything: every function does one
+//! `unix/hook.rs` what a hook needs that becomes its guest, in `unix/guard.rs` what one needs that stays. It must never decide anything: every function does one
 //! thing and says what came of it.
 //!
 //! The guest is started with `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn` does, and not with `posix_spawn` itself,
@@ -21,9 +21,13 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
+mod guard;
 mod hook;
 
-pub(crate) use hook::{Fork, execute, fork, leave, started_by_binfmt, unshare};
+pub(crate) use guard::{
+    act_by_default, become_stream, close_all_but, die_with, every_signal, send, take_signal,
+};
+pub(crate) use hook::{Fork, environment, execute, fork, leave, restore_signals, started_by_binfmt, unshare};
 
 /// Stack for the few calls between `clone` and `execve`. Only the pages that are touched are ever there; a debug build
 /// needs about two.

@@ -90,6 +90,8 @@ pub fn main(args: &[OsString]) -> u8 {
         say("usage: triplecheck __wasi [--argv0 NAME] [--] MODULE [ARG]...");
         return 2;
     };
+    // A guest whose reader has gone ends as it would natively. It knows no signals of its own that we could hand it.
+    crate::unix::restore_signals();
     start(&guest)
 }
 

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 use crate::binary::{Binary, Wasm};
 use crate::family::Offer;
-use crate::launch::{Emulator, Kind, Launch, Preparation};
+use crate::launch::{ARGV0, Emulator, Kind, Launch, Preparation};
 use crate::lookup::{Obstacle, Reason, Subject, Trace, note};
 use crate::packages::Piece;
 
@@ -90,8 +90,10 @@ fn node(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
     Offer::Launch(launch(words, Some(Preparation::NodeScript(script))))
 }
 
-fn launch(prefix: Vec<OsString>, preparation: Option<Preparation>) -> Launch {
+/// Both runtimes take the guest's own name before the module, and after `--` any path as a module.
+fn launch(mut prefix: Vec<OsString>, preparation: Option<Preparation>) -> Launch {
     let program = prefix.first().map(Into::into);
+    prefix.extend(["--argv0".into(), ARGV0.into(), "--".into()]);
     Launch {
         emulator: Emulator { kind: Kind::Wasi, program, cpu: None },
         prefix,

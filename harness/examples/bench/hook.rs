@@ -44,14 +44,18 @@ impl Bench {
         let hello = self.hello_with("aarch64-linux-gnu-gcc", "hello-nested", &["-static"])?;
         let words = self.words(&hello)?;
         let emulator = words.first().ok_or("`which` gives an empty command")?;
-        let starts =
-            format!("i=0; while [ $i -lt {STARTS} ]; do {} >/dev/null; i=$((i+1)); done", hello.display());
-        // The magic of a little-endian 64-bit ELF executable for machine 183, as the kernel's documentation has it.
-        let magic =
-            r"\\x7fELF\\x02\\x01\\x01\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x02\\x00\\xb7\\x00";
+        let starts = format!(
+            "i=0; while [ $i -lt {STARTS} ]; do {} >/dev/null || exit 1; i=$((i+1)); done",
+            hello.display()
+        );
+        // A little-endian 64-bit ELF executable for machine 183, of any ABI.
+        let ignored = r"\\x00".repeat(9);
+        let magic = format!(r"\\x7fELF\\x02\\x01\\x01{ignored}\\x02\\x00\\xb7\\x00");
+        let mask = format!(r"{}{ignored}\\xfe\\xff\\xff\\xff", r"\\xff".repeat(7));
         let plain = format!(
             "mount -t binfmt_misc none /proc/sys/fs/binfmt_misc && \
-             printf ':plain:M::{magic}::{emulator}:F' > /proc/sys/fs/binfmt_misc/register && {starts}"
+             printf ':plain:M::{magic}:{mask}:{emulator}:F' > /proc/sys/fs/binfmt_misc/register && {} && {starts}",
+            hello.display()
         );
         let ours = || {
             let mut command = quiet(&self.binary);

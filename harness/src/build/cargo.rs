@@ -33,8 +33,17 @@ pub struct CargoBuild<'a> {
 pub fn build(call: &CargoBuild<'_>) -> Result<Built> {
     fs_err::create_dir_all(call.target_dir).about("create", call.target_dir)?;
     let log = call.target_dir.join("cargo-stderr.txt");
-    let output = run(call, &log)?;
-    let artifacts = artifacts(&output.stdout)?;
+    discard_stale(call.target_dir, call.targets).about("clean", call.target_dir)?;
+    let mode = Mode::of(call.origin);
+    let output = run(call, mode, call.targets, &log)?;
+    let mut artifacts = artifacts(&output.stdout)?;
+    if !output.status.success() && mode == Mode::TestNoRun {
+        // This mode ends at the first error, whoever's it is: each target for itself, so that the others still run.
+        for target in call.targets {
+            let output = run(call, mode, std::slice::from_ref(target), &log.with_extension(&target.triple))?;
+            artifacts.extend(self::artifacts(&output.stdout)?);
+        }
+    }
     let host = call.targets.first().map_or("", |target| target.triple.as_str());
     let programs = programs(call, &artifacts);
     let mut failures = Vec::new();
@@ -46,15 +55,43 @@ pub fn build(call: &CargoBuild<'_>) -> Result<Built> {
     Ok(Built { programs, failures })
 }
 
-fn run(call: &CargoBuild<'_>, log: &Path) -> Result<std::process::Output> {
-    let mut args: Vec<OsString> = vec!["build".into(), "--keep-going".into()];
-    args.push(if call.origin.tests { "--tests".into() } else { "--bins".into() });
+/// How cargo is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// `cargo build`, which goes on after an error.
+    Build,
+    /// `cargo test --no-run`, which alone builds the unit tests of a library, program or example that is named.
+    TestNoRun,
+}
+
+impl Mode {
+    fn of(origin: &CargoOrigin) -> Self {
+        const ALONE: [&str; 6] = ["--lib", "--bins", "--bin", "--examples", "--example", "--all-targets"];
+        let named = origin.selection.iter().any(|word| ALONE.iter().any(|flag| word == flag));
+        if origin.tests && named { Mode::TestNoRun } else { Mode::Build }
+    }
+
+    fn words(self) -> [&'static str; 2] {
+        match self {
+            Mode::Build => ["build", "--keep-going"],
+            Mode::TestNoRun => ["test", "--no-run"],
+        }
+    }
+}
+
+fn run(
+    call: &CargoBuild<'_>,
+    mode: Mode,
+    targets: &[CargoTarget],
+    log: &Path,
+) -> Result<std::process::Output> {
+    let mut args: Vec<OsString> = mode.words().iter().map(OsString::from).collect();
+    args.extend(call.origin.selection.iter().cloned());
     args.push("--message-format=json-render-diagnostics".into());
     args.extend(["--manifest-path".into(), call.origin.manifest_path.clone().into()]);
     args.extend(["--target-dir".into(), call.target_dir.into()]);
     args.extend(call.origin.args.iter().cloned());
-    discard_stale(call.target_dir, call.targets).about("clean", call.target_dir)?;
-    let cargo_call = call.toolchain.cargo_call(call.targets).about("prepare a build in", call.target_dir)?;
+    let cargo_call = call.toolchain.cargo_call(targets).about("prepare a build in", call.target_dir)?;
     args.extend(cargo_call.args);
     let cargo = &call.toolchain.cargo;
     let mut command = duct::cmd(cargo, args).dir(parent(&call.origin.manifest_path)).unchecked();
@@ -101,7 +138,11 @@ fn programs(call: &CargoBuild<'_>, artifacts: &[Artifact]) -> Vec<Program> {
             continue;
         };
         let name = name(artifact, call.origin.tests, packages.len() > 1);
-        let kind = if call.origin.tests { test_kind(artifact) } else { ProgramKind::Plain };
+        let kind = match call.origin.tests {
+            true if artifact.target.kind.contains(&TargetKind::ProcMacro) => ProgramKind::HostOnly,
+            true => test_kind(artifact),
+            false => ProgramKind::Plain,
+        };
         let program =
             programs.entry(name.clone()).or_insert_with(|| Program { name, files: BTreeMap::new(), kind });
         program.files.insert(triple, executable.clone().into_std_path_buf());
@@ -164,9 +205,9 @@ fn test_kind(artifact: &Artifact) -> ProgramKind {
 
 /// Which targets a failed build is to be blamed on: those that lack a program which another one has, or all.
 fn blame(call: &CargoBuild<'_>, programs: &[Program], said: &str, host: &str) -> Vec<BuildFailure> {
-    let lacks = |triple: &str| {
-        programs.is_empty() || programs.iter().any(|program| !program.files.contains_key(triple))
-    };
+    let mut everywhere = programs.iter().filter(|program| program.kind != ProgramKind::HostOnly).peekable();
+    let none = everywhere.peek().is_none();
+    let lacks = |triple: &str| none || everywhere.clone().any(|program| !program.files.contains_key(triple));
     let mut blamed: Vec<&str> =
         call.targets.iter().map(|target| target.triple.as_str()).filter(|triple| lacks(triple)).collect();
     if blamed.is_empty() {

@@ -7,7 +7,7 @@
 //! bit that only the kernel sets, and differ in that everything is in place already.
 
 use std::ffi::{CString, OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::binary::{Binary, UnreadableBinary};
@@ -19,11 +19,13 @@ use triplecheck_emulators::target::Target;
 
 use crate::children::{self, Found, Policy, Settings};
 use crate::error::{Error, Result};
-use crate::ledger::{self, Record, Start};
-use crate::prepare::{self, Lifetime};
+use crate::ledger::{Record, Start};
+use crate::prepare::{self, Lifetime, Prepared};
 use crate::unix;
 
+mod environment;
 mod fidelity;
+mod guard;
 mod words;
 
 pub use words::{from_args, from_words};
@@ -66,6 +68,45 @@ pub struct Refusal {
     pub error: Error,
 }
 
+/// The status with which the hook itself fails.
+const HOOK_FAILED: u8 = 125;
+
+/// A guest of which only the start is missing.
+struct Ready {
+    kind: Kind,
+    command: CommandLine,
+    /// Held as long as the guest runs: it takes it over, or we stay.
+    prepared: Option<Prepared>,
+}
+
+impl Ready {
+    /// Starts it. Comes back only with the reason why that was not possible, or why nobody knows what came of it.
+    fn start(self) -> Refusal {
+        let program = self.command.program.display();
+        let not_started = |error: std::io::Error| {
+            let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+            refuse(code, Error::world(format!("cannot start `{program}`")).caused_by(error))
+        };
+        let Some(Prepared::Wine(session)) = &self.prepared else {
+            let error = replace(self.kind, &self.command);
+            // Held until here, and by the guest from here on.
+            std::mem::forget(self.prepared);
+            return not_started(error);
+        };
+        match guard::run(|| replace(self.kind, &self.command)) {
+            Ok(ended) if ended.is_doubtful() && !session.server_is_up() => {
+                let text = "Wine's server was ended while the program ran, and the program with it";
+                let hint = "end the server only when nothing runs in its prefix";
+                // Its lock is with the descriptors that are closed already.
+                std::mem::forget(self.prepared);
+                refuse(HOOK_FAILED, Error::world(text).hint(hint))
+            }
+            Ok(ended) => ended.repeat(),
+            Err(error) => not_started(error),
+        }
+    }
+}
+
 /// What was found out about the program on the way to its start, for the ledger.
 #[derive(Debug, Default)]
 struct Findings {
@@ -79,16 +120,14 @@ struct Findings {
 
 /// Starts the program in our place. Comes back only with the reason why that was not possible.
 pub fn exec(request: &Request) -> Refusal {
+    // What is started on the way (a probe of the host, Wine's server) has to be waited for, whatever our own parent thinks
+    // of SIGCHLD; the guest gets back what it was.
+    unix::reset_child_signal();
     let mut findings = Findings::default();
     let refusal = match prepare(request, &mut findings) {
-        Ok(command) => match record(request, &findings, None) {
-            Ok(()) => {
-                let error = replace(&command);
-                let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
-                let text = format!("cannot start `{}`", command.program.display());
-                refuse(code, Error::world(text).caused_by(error))
-            }
-            Err(error) => refuse(125, error),
+        Ok(ready) => match record(request, &findings, None) {
+            Ok(()) => ready.start(),
+            Err(error) => refuse(HOOK_FAILED, error),
         },
         Err(refusal) => refusal,
     };
@@ -100,7 +139,7 @@ pub fn exec(request: &Request) -> Refusal {
 }
 
 /// The command line that runs the request, with everything ready that it needs.
-fn prepare(request: &Request, findings: &mut Findings) -> Result<CommandLine, Refusal> {
+fn prepare(request: &Request, findings: &mut Findings) -> Result<Ready, Refusal> {
     let host = match &request.nested {
         Some(nested) => nested.settings.host(super::host()),
         None => super::host(),
@@ -109,7 +148,7 @@ fn prepare(request: &Request, findings: &mut Findings) -> Result<CommandLine, Re
         request.words.split_first().ok_or_else(|| refuse(125, Error::user("no program is named")))?;
     let program = match &request.nested {
         Some(nested) => absolute(&nested.file)?,
-        None => resolve(&host, name)?,
+        None => resolve(&host, name, request.target.as_deref())?,
     };
     findings.program.clone_from(&program);
     let binary = Binary::read(&program).map_err(|error| unreadable(&program, error))?;
@@ -132,20 +171,22 @@ fn prepare(request: &Request, findings: &mut Findings) -> Result<CommandLine, Re
         }
     };
     let guest = Guest { program: &program, argv0: Some(name.as_os_str()), args };
-    fidelity::check(&launch, &guest)?;
+    fidelity::check(&launch, machine_of(&binary), &guest)?;
     if wants_record {
         findings.version = launch.emulator.program.as_deref().and_then(|program| host.version(program));
     }
-    if let Some(preparation) = &launch.preparation {
-        ready(preparation, &program)?;
-    }
+    let prepared = match &launch.preparation {
+        Some(preparation) => Some(made(preparation, &program)?),
+        None => None,
+    };
     let mut command = launch.command(&guest);
     if request.nested.is_none() {
         findings.childless = arrange_children(&host, request, &binary, &launch, &mut command)?;
     }
-    fidelity::settle(launch.emulator.kind);
+    let kind = launch.emulator.kind;
+    fidelity::settle(kind);
     findings.launch = Some(launch);
-    Ok(command)
+    Ok(Ready { kind, command, prepared })
 }
 
 fn decide(host: &LocalHost, request: &Request, binary: &Binary, program: &Path) -> Result<Decision, Refusal> {
@@ -231,9 +272,7 @@ fn record(request: &Request, findings: &Findings, refusal: Option<&Refusal>) -> 
 }
 
 /// Puts in place what the emulator needs, and lets the guest go on holding it.
-fn ready(preparation: &Preparation, program: &Path) -> Result<(), Refusal> {
-    // What is started on the way has to be waited for, whatever our own parent thinks of SIGCHLD.
-    unix::reset_child_signal();
+fn made(preparation: &Preparation, program: &Path) -> Result<Prepared, Refusal> {
     let options = prepare::Options { lifetime: Lifetime::Call, node_script: crate::NODE_SCRIPT };
     let failed = || Error::world(format!("cannot prepare the emulator for `{}`", program.display()));
     let prepared = prepare::prepare(preparation, options).map_err(|error| {
@@ -241,9 +280,7 @@ fn ready(preparation: &Preparation, program: &Path) -> Result<(), Refusal> {
         refuse(125, hints.into_iter().fold(failed().caused_by(error), Error::hint))
     })?;
     prepared.keep_across_exec().map_err(|error| refuse(125, failed().caused_by(error)))?;
-    // The guest takes over what is held; dropping it here would give it back.
-    std::mem::forget(prepared);
-    Ok(())
+    Ok(prepared)
 }
 
 fn refuse(code: u8, error: Error) -> Refusal {
@@ -251,18 +288,24 @@ fn refuse(code: u8, error: Error) -> Refusal {
 }
 
 /// Finds the file as `execvp` does: a name without a slash on `PATH`, anything else as it is. Absolute, since
-/// emulators look for relative names elsewhere.
-fn resolve(host: &dyn Host, name: &OsStr) -> Result<PathBuf, Refusal> {
+/// emulators look for relative names elsewhere. Where a program of Windows is asked for, its name may lack the suffix, as
+/// it may there.
+fn resolve(host: &dyn Host, name: &OsStr, target: Option<&str>) -> Result<PathBuf, Refusal> {
+    let mut names = vec![name.to_owned()];
+    if target.is_some_and(|target| target.contains("-windows")) {
+        names.push([name, OsStr::new(".exe")].into_iter().collect());
+    }
+    let in_dir = |dir: &Path| names.iter().map(|name| dir.join(name)).find(|file| host.is_file(file));
     if !name.as_bytes().contains(&b'/') {
         let path = std::env::var_os("PATH").unwrap_or_else(|| EXECVP_PATH.into());
-        let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| host.is_file(file));
-        return found.ok_or_else(|| not_on_path(name));
+        return std::env::split_paths(&path).find_map(|dir| in_dir(&dir)).ok_or_else(|| not_on_path(name));
     }
     let path = Path::new(name);
-    if let Err(error) = path.metadata() {
-        return Err(not_there(path, error));
+    match (path.metadata(), in_dir(Path::new(""))) {
+        (Ok(_), _) => absolute(path),
+        (Err(_), Some(file)) => absolute(&file),
+        (Err(error), None) => Err(not_there(path, error)),
     }
-    absolute(path)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Refusal> {
@@ -316,13 +359,13 @@ fn unreadable(program: &Path, error: UnreadableBinary) -> Refusal {
 }
 
 /// Replaces this process. Comes back only with the reason why not.
-fn replace(command: &CommandLine) -> std::io::Error {
+fn replace(kind: Kind, command: &CommandLine) -> std::io::Error {
     let argv0 = command.argv0.as_deref().unwrap_or(command.program.as_os_str());
     let words = std::iter::once(argv0).chain(command.args.iter().map(OsString::as_os_str));
     // Words of a command line and paths that were opened hold no zero byte, or the kernel had not passed them to us.
     let c = |text: &OsStr| CString::new(text.as_bytes()).map_err(std::io::Error::from);
     let built = (|| {
-        let env = (!command.env.is_empty()).then(|| environment(&command.env));
+        let env = environment::of_guest(kind, &command.env);
         let env =
             env.map(|env| env.iter().map(|entry| c(entry)).collect::<Result<Vec<_>, _>>()).transpose()?;
         Ok((c(command.program.as_os_str())?, words.map(c).collect::<Result<Vec<_>, _>>()?, env))
@@ -331,37 +374,4 @@ fn replace(command: &CommandLine) -> std::io::Error {
         Ok((program, argv, env)) => unix::execute(&program, &argv, env.as_deref()),
         Err(error) => error,
     }
-}
-
-/// Our own environment with `changes`, in its own order.
-fn environment(changes: &[EnvChange]) -> Vec<OsString> {
-    let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    for change in changes {
-        let place = variables.iter().position(|(name, _)| name == change.name());
-        let before = place.and_then(|place| variables.get(place)).map(|(_, value)| value.as_os_str());
-        match (place, change.apply(before)) {
-            (Some(place), Some(value)) => variables[place].1 = value,
-            (Some(_), None) => variables.retain(|(name, _)| name != change.name()),
-            (None, Some(value)) => variables.push((change.name().to_owned(), value)),
-            (None, None) => {}
-        }
-    }
-    let entry = |(name, value): (OsString, OsString)| {
-        let mut bytes = name.into_vec();
-        bytes.push(b'=');
-        bytes.extend(value.into_vec());
-        OsString::from_vec(bytes)
-    };
-    variables.into_iter().map(entry).collect()
-}
-
-/// The ledger of a call that names none: of the command that is wrapped around it, which even a caller that empties the
-/// environment cannot take away; else the one that the environment names.
-fn ledger_of_surroundings() -> Option<PathBuf> {
-    Settings::of_surroundings().and_then(|settings| settings.ledger).or_else(ledger_of_environment)
-}
-
-/// The ledger that the environment names.
-fn ledger_of_environment() -> Option<PathBuf> {
-    std::env::var_os(ledger::VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

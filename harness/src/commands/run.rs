@@ -35,8 +35,10 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         run_dir: state.join("runs").join(run_name()),
         build_dir: state.join("build"),
         jobs: args.jobs.unwrap_or_else(default_jobs),
+        cache: (!args.no_cache).then(|| state.join("results.jsonl")),
         stop: &stop,
         command: command_words(directory, args),
+        tail: tail_words(args),
     };
     let mut progress = Progress::new(args.json);
     let summary = run_plan(&run, &mut progress)?;
@@ -55,6 +57,7 @@ fn plan(project: &Project, args: &RunArgs, host: &LocalHost) -> Result<Plan> {
     let request = Request {
         targets: args.targets.clone(),
         filters: args.filters.clone(),
+        cargo: args.cargo.options(&args.test_args),
         timeout: args.timeout,
         options: super::options(&args.lookup)?,
     };
@@ -122,6 +125,11 @@ fn command_words(directory: &Path, args: &RunArgs) -> Vec<String> {
     if let Some(path) = &args.manifest_path {
         words.extend(["--manifest-path".to_owned(), crate::shell::quote(&path.display().to_string())]);
     }
+    words.extend(args.cargo.doc.then(|| "--doc".to_owned()));
+    let typed = args.cargo.options(&[]);
+    words.extend(
+        typed.args.iter().chain(&typed.selection).map(|word| crate::shell::quote(&word.to_string_lossy())),
+    );
     if let Some(kind) = &args.lookup.emulator {
         words.extend(["--emulator".to_owned(), kind.clone()]);
     }
@@ -129,6 +137,16 @@ fn command_words(directory: &Path, args: &RunArgs) -> Vec<String> {
         words.extend(["--cpu".to_owned(), crate::shell::quote(cpu)]);
     }
     words
+}
+
+/// The words behind the case and the target.
+fn tail_words(args: &RunArgs) -> Vec<String> {
+    let words = args.test_args.iter().map(|word| crate::shell::quote(word));
+    if args.test_args.is_empty() {
+        Vec::new()
+    } else {
+        std::iter::once("--".to_owned()).chain(words).collect()
+    }
 }
 
 /// The first SIGINT or SIGTERM ends guests in order and reports what there is; the second ends us at once.

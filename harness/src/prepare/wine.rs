@@ -102,6 +102,12 @@ impl WineSession {
         self.started
     }
 
+    /// Whether the server of this session's start is still up. Where it is not, or is on its way out, whatever ran in the
+    /// prefix was ended by it, with status 0.
+    pub fn server_is_up(&self) -> bool {
+        server::answers(&self.site)
+    }
+
     /// Lets the lock live on in the program that this process executes.
     pub(super) fn keep_across_exec(&self) -> io::Result<()> {
         let flags = fcntl_getfd(&self.users)?;

@@ -22,6 +22,7 @@ struct Report<'a> {
     counts: std::collections::BTreeMap<&'static str, u64>,
     duration_ms: Option<u64>,
     interrupted: bool,
+    guests_started: Option<u64>,
     exit: u8,
 }
 
@@ -38,6 +39,7 @@ struct CellRow<'a> {
     duration_ms: u64,
     native_ms: u64,
     repeat: &'a str,
+    unchanged: bool,
 }
 
 #[derive(Serialize)]
@@ -75,6 +77,7 @@ pub fn render(summary: &Summary, require_all: bool) -> Result<String> {
         counts: summary.counts().into_iter().map(|(verdict, count)| (verdict.name(), count)).collect(),
         duration_ms: summary.duration_ms,
         interrupted: summary.interrupted,
+        guests_started: summary.started,
         exit: summary.exit_code(require_all),
     };
     let mut text = serde_json::to_string(&report)
@@ -99,6 +102,7 @@ fn cells(summary: &Summary) -> Vec<CellRow<'_>> {
             duration_ms: cell.duration_ms,
             native_ms: cell.native_ms,
             repeat: &cell.repeat,
+            unchanged: cell.unchanged,
         })
         .collect()
 }

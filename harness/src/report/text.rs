@@ -234,6 +234,13 @@ fn counts(out: &mut String, summary: &Summary, findings: usize) {
         if findings == 1 { "" } else { "s" },
         if told.is_empty() { "nothing ran".to_owned() } else { told.join(", ") }
     );
+    let unchanged = summary.cells.iter().filter(|cell| cell.unchanged).count();
+    if let Some(started) = summary.started.filter(|_| unchanged > 0) {
+        let _ = writeln!(
+            out,
+            "{DIM}{unchanged} of them unchanged since an earlier run; guests started: {started}{DIM:#}"
+        );
+    }
     rules(out, &summary.cells);
     if summary.interrupted {
         let _ = writeln!(out, "{WARN}interrupted: what was not finished is not in these numbers{WARN:#}");

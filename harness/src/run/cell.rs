@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use triplecheck_emulators::binary::Binary;
-use triplecheck_emulators::launch::{CommandLine, EnvChange, Guest, Kind, Launch};
+use triplecheck_emulators::host::Host;
+use triplecheck_emulators::launch::{CommandLine, Emulator, EnvChange, Guest, Kind, Launch};
 use triplecheck_emulators::lookup::{Decision, lookup};
 
 use super::nests::Nests;
@@ -48,6 +49,8 @@ pub(crate) struct Starter<'a> {
     work: tempfile::TempDir,
     decisions: Mutex<HashMap<(PathBuf, String), std::sync::Arc<Decision>>>,
     counter: std::sync::atomic::AtomicU64,
+    hashes: Mutex<HashMap<PathBuf, blake3::Hash>>,
+    project_files: std::sync::OnceLock<blake3::Hash>,
     environment: Vec<(OsString, OsString)>,
 }
 
@@ -72,6 +75,8 @@ impl<'a> Starter<'a> {
             work,
             decisions: Mutex::new(HashMap::new()),
             counter: std::sync::atomic::AtomicU64::new(0),
+            hashes: Mutex::new(HashMap::new()),
+            project_files: std::sync::OnceLock::new(),
             environment: environment(),
         })
     }
@@ -105,8 +110,55 @@ impl<'a> Starter<'a> {
         Ok(Started::Ran(Box::new(observation), launch.emulator.kind))
     }
 
+    /// Runs a tool of the host's for a target, as it is and where it is told.
+    pub(super) fn start_tool(&self, host: &PlannedTarget, start: &Start<'_>) -> Result<Observation> {
+        let launch = Launch {
+            emulator: Emulator { kind: Kind::Native, program: None, cpu: None },
+            prefix: Vec::new(),
+            env: Vec::new(),
+            sysroot: None,
+            preparation: None,
+        };
+        let place = self.place(start)?;
+        let supervised = self.supervise(&launch, host, start, &place)?;
+        let observation = collect(&supervised, start, &place)?;
+        place.remove();
+        Ok(observation)
+    }
+
+    /// The environment that all guests inherit.
+    pub(super) fn environment(&self) -> &[(OsString, OsString)] {
+        &self.environment
+    }
+
+    /// The machine that we run on.
+    pub(super) fn host(&self) -> &dyn Host {
+        self.run.host
+    }
+
+    /// How many guests were started.
+    pub(super) fn started(&self) -> u64 {
+        self.counter.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// A hash of a file's bytes; the same file is read once.
+    pub(super) fn contents(&self, path: &Path) -> Option<blake3::Hash> {
+        let lock = || self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(path) {
+            return Some(*known);
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(fs_err::File::open(path).ok()?).ok()?;
+        Some(*lock().entry(path.to_owned()).or_insert_with(|| hasher.finalize()))
+    }
+
+    /// A hash of the project's files; they are looked at once.
+    pub(super) fn project_files(&self, root: &Path) -> blake3::Hash {
+        *self.project_files.get_or_init(|| super::cache::project_files(root))
+    }
+
     /// The decision for this file; the same file is asked about once.
-    fn decide(&self, planned: &PlannedTarget, program: &Path) -> std::sync::Arc<Decision> {
+    pub(super) fn decide(&self, planned: &PlannedTarget, program: &Path) -> std::sync::Arc<Decision> {
         let key = (program.to_owned(), planned.target.to_string());
         let lock = || self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&key) {

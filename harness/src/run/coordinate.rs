@@ -6,8 +6,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use triplecheck_emulators::launch::Kind;
-use triplecheck_emulators::target::Target;
 
+use super::cached::{Cached, Keys, Place};
 use super::guests::{Guest, GuestCase, Guests};
 use super::judge::{self, Judged, Runs};
 use super::keep;
@@ -23,6 +23,8 @@ use crate::libtest::TestOutcome;
 use crate::observation::{End, Observation};
 use crate::plan::PlannedTarget;
 use crate::verdict::{Verdict, Weight};
+
+mod todo;
 
 /// Deadlines where none is given. Natively a program has a minute and a test binary ten; a target has the
 /// native time times what its emulator costs at worst, and never less than a minute, so that a slow machine
@@ -59,6 +61,10 @@ pub(super) struct Coordinator<'a, 'r> {
     /// Tasks that were queued and have no result yet.
     outstanding: usize,
     today: Date,
+    cached: Cached<'a>,
+    keys: Keys,
+    /// The targets on which a case is still to be run.
+    todo: BTreeMap<(usize, usize), Vec<usize>>,
 }
 
 impl<'a, 'r> Coordinator<'a, 'r> {
@@ -68,15 +74,26 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         built: &'a [Guest],
         recorder: &'a mut Recorder<'r>,
         queue: &'a Queue,
+        cached: Cached<'a>,
     ) -> Self {
         let (native, outstanding, today) = (BTreeMap::new(), 0, Date::today());
-        Self { run, guests, built, recorder, queue, native, outstanding, today }
+        let (keys, todo) = (Keys::new(), BTreeMap::new());
+        Self { run, guests, built, recorder, queue, native, outstanding, today, cached, keys, todo }
     }
 
     /// Runs everything. The first error of ours or the world's ends it; what was recorded stays.
     pub(super) fn coordinate(&mut self, results: &mpsc::Receiver<(Task, Result<Done>)>) -> Result<()> {
         for (guest, program) in self.built.iter().enumerate() {
+            if program.kind == ProgramKind::HostOnly {
+                self.host_only(program)?;
+                continue;
+            }
             for case in 0..program.cases.len() {
+                let todo = self.todo(guest, case)?;
+                if todo.is_empty() {
+                    continue;
+                }
+                self.todo.insert((guest, case), todo);
                 let deadline = Self::native_deadline(&program.cases[case], &program.kind);
                 self.push(Task { guest, case, target: None, deadline, passed_natively: None });
             }
@@ -106,7 +123,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
     fn native_deadline(case: &GuestCase, kind: &ProgramKind) -> Duration {
         case.plan.timeout.unwrap_or(match kind {
             ProgramKind::Plain => NATIVE_PROGRAM,
-            ProgramKind::CargoTest { .. } => NATIVE_TESTS,
+            ProgramKind::CargoTest { .. } | ProgramKind::CargoDoc { .. } | ProgramKind::HostOnly => {
+                NATIVE_TESTS
+            }
         })
     }
 
@@ -123,75 +142,12 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             Done::Program(observation, _) => observation.wall,
             Done::Blocked(blocked) => {
                 let reason = format!("its native side did not run: {}", blocked.reason);
-                return self.no_target_runs(guest, case, &Blocked { reason, fix: blocked.fix.clone() });
+                return self.no_target_runs(task, &Blocked { reason, fix: blocked.fix.clone() });
             }
         };
-        let waiting = self.ready(task, took, passed.as_ref())?;
+        let waiting = self.ready(task, took, passed.as_ref());
         if waiting > 0 {
             self.native.insert((task.guest, task.case), Native { done: Arc::new(done), waiting });
-        }
-        Ok(())
-    }
-
-    /// Queues the target runs of a case; how many there are.
-    fn ready(
-        &mut self,
-        task: &Task,
-        took: Duration,
-        passed: Option<&Arc<BTreeSet<String>>>,
-    ) -> Result<usize> {
-        let guest = &self.built[task.guest];
-        let case = &guest.cases[task.case];
-        let mut waiting = 0;
-        for (index, planned) in self.run.plan.targets.iter().enumerate() {
-            if self.guests.blocked(&planned.target).is_some() || self.stopped() {
-                continue;
-            }
-            if let Some(reason) = self.excepted(guest, &planned.target) {
-                let blocked = Blocked { reason, fix: None };
-                let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
-                self.recorder.record(Event::NotRun(NotRun { declared: true, ..not_run }))?;
-                continue;
-            }
-            if !guest.files.contains_key(&planned.target.to_string()) {
-                let reason = "there is no program for this target".to_owned();
-                let not_run =
-                    Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
-                self.recorder.record(Event::NotRun(not_run))?;
-                continue;
-            }
-            let deadline = case.plan.timeout.or(planned.timeout).unwrap_or_else(|| {
-                TARGET_LEAST.max(took.saturating_mul(patience(self.guests.kind(&planned.target))))
-            });
-            self.push(Task {
-                guest: task.guest,
-                case: task.case,
-                target: Some(index),
-                deadline,
-                passed_natively: passed.cloned(),
-            });
-            waiting += 1;
-        }
-        Ok(waiting)
-    }
-
-    /// The manifest's reason for not running a guest on a target.
-    fn excepted(&self, guest: &Guest, target: &Target) -> Option<String> {
-        let suite = self.run.plan.suites.iter().find(|suite| suite.name == guest.suite)?;
-        let refinement = suite.refinement(&guest.program);
-        let excepted = refinement.except.iter().any(|pattern| pattern.matches(target));
-        excepted.then(|| {
-            let why = refinement.reason.as_deref().unwrap_or("no reason is given");
-            format!("the manifest leaves it out here: {why}")
-        })
-    }
-
-    fn no_target_runs(&mut self, guest: &Guest, case: &GuestCase, blocked: &Blocked) -> Result<()> {
-        for planned in &self.run.plan.targets {
-            if self.guests.blocked(&planned.target).is_none() {
-                let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
-                self.recorder.record(Event::NotRun(not_run))?;
-            }
         }
         Ok(())
     }
@@ -228,9 +184,13 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 self.recorder.record(Event::NotRun(not_run))
             }
             (Done::Program(native, _), Done::Program(observation, kind)) => {
-                self.program_done(guest, case, planned, native, observation, *kind)
+                let place = (task.guest, task.case, target);
+                self.program_done(place, guest, case, planned, (native, observation), *kind)
             }
-            (Done::Tests(native), Done::Tests(tests)) => self.tests_done(guest, planned, native, tests),
+            (Done::Tests(native), Done::Tests(tests)) => {
+                let events = self.tests_done(guest, planned, native, tests);
+                self.found((task.guest, task.case, target), events)
+            }
             (Done::Tests(_), Done::Program(observation, kind)) => {
                 self.lost_tests(guest, case, planned, observation, *kind)
             }
@@ -245,11 +205,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
 
     fn program_done(
         &mut self,
+        place: Place,
         guest: &Guest,
         case: &GuestCase,
         planned: &PlannedTarget,
-        native: &Observation,
-        observation: &Observation,
+        (native, observation): (&Observation, &Observation),
         emulator: Kind,
     ) -> Result<()> {
         let blocked = match &observation.end {
@@ -272,7 +232,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         if cell.verdict.weight() == Weight::Finding {
             cell.kept = Some(keep::keep(&self.run.run_dir, &cell, native, observation)?);
         }
-        self.recorder.record(Event::Cell(cell))
+        self.found(place, vec![Event::Cell(cell)])
     }
 
     /// A target's run of a test binary that told nothing of its tests.
@@ -302,21 +262,23 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         self.recorder.record(Event::Cell(cell))
     }
 
+    /// The events of a test binary's tests.
     fn tests_done(
-        &mut self,
+        &self,
         guest: &Guest,
         planned: &PlannedTarget,
         native: &Tests,
         tests: &Tests,
-    ) -> Result<()> {
+    ) -> Vec<Event> {
         let names: BTreeSet<&String> = native.outcomes.keys().chain(tests.outcomes.keys()).collect();
+        let mut events = Vec::new();
         for name in names {
             let case =
                 if guest.program.is_empty() { name.clone() } else { format!("{}::{name}", guest.program) };
             if !self.run.plan.wants(&guest.suite, &case) {
                 continue;
             }
-            let event = match (native.outcomes.get(name), tests.outcomes.get(name)) {
+            events.push(match (native.outcomes.get(name), tests.outcomes.get(name)) {
                 (Some(left), Some(right)) => {
                     let company = tests.only_in_company.contains(name);
                     let judged = judge::test(left, right, company, tests.timed_out.contains(name));
@@ -324,10 +286,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 }
                 (Some(_), None) => Event::NotRun(Self::one_sided(guest, &case, planned, Verdict::Missing)),
                 (None, _) => Event::NotRun(Self::one_sided(guest, &case, planned, Verdict::Extra)),
-            };
-            self.recorder.record(event)?;
+            });
         }
-        Ok(())
+        events
     }
 
     #[expect(clippy::too_many_arguments, reason = "one call site; the values have eight origins")]
@@ -380,6 +341,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         let name = format!("{}::{case}", guest.suite);
         let mut repeat = self.run.command.clone();
         repeat.extend([crate::shell::quote(&name), "-t".to_owned(), planned.target.to_string()]);
+        repeat.extend(self.run.tail.iter().cloned());
         Cell {
             suite: guest.suite.clone(),
             case: case.to_owned(),
@@ -397,6 +359,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             repeat: repeat.join(" "),
             kept: None,
             expected,
+            unchanged: false,
         }
     }
 }

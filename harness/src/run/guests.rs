@@ -156,8 +156,12 @@ impl Guests {
                 Err(unbuildable) => not_built(suite, target, unbuildable, &self.host, recorder)?,
             }
         }
-        let call =
-            CargoBuild { toolchain, origin, targets: &buildable, target_dir: &run.build_dir.join("cargo") };
+        let target_dir = run.build_dir.join("cargo");
+        if origin.doc {
+            let program = build::doc::program(toolchain, origin, &buildable, &target_dir)?;
+            return Ok(Built { programs: vec![program], failures: Vec::new() });
+        }
+        let call = CargoBuild { toolchain, origin, targets: &buildable, target_dir: &target_dir };
         build::cargo::build(&call)
     }
 
@@ -263,7 +267,7 @@ fn select(run: &Run<'_>, suite: &PlannedSuite, built: Built) -> Vec<Guest> {
     let mut guests = Vec::new();
     for program in built.programs {
         let refinement = suite.refinement(&program.name);
-        let is_test = matches!(program.kind, ProgramKind::CargoTest { .. });
+        let is_test = matches!(program.kind, ProgramKind::CargoTest { .. } | ProgramKind::CargoDoc { .. });
         let name = |case: &PlannedCase| match (&case.name, program.name.as_str()) {
             (Some(case), "") => case.clone(),
             (Some(case), program) => format!("{program}::{case}"),

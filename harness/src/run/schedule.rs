@@ -8,8 +8,11 @@ use std::time::Duration;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::Options;
 
+use super::cache::Cache;
+use super::cached::Cached;
 use super::cell::{Start, Started, Starter};
 use super::coordinate::Coordinator;
+use super::doc_tests;
 use super::guests::{Guest, Guests};
 use super::tests_batch::{self, Batch, Tests};
 use super::{Blocked, Recorder, Run};
@@ -17,6 +20,9 @@ use crate::build::ProgramKind;
 use crate::error::Result;
 use crate::observation::Observation;
 use crate::plan::PlannedTarget;
+
+/// Why a procedural macro's tests are run for no target.
+pub(super) const HOST_ONLY: &str = "a procedural macro is part of the compiler, which runs on the host only";
 
 /// One run of one case.
 pub(super) struct Task {
@@ -36,14 +42,15 @@ pub(super) enum Done {
     Blocked(Blocked),
 }
 
-/// Runs all cases of all guests.
+/// Runs all cases of all guests; how many were started.
 pub(super) fn schedule(
     run: &Run<'_>,
     guests: &Guests,
     built: &[Guest],
     recorder: &mut Recorder<'_>,
-) -> Result<()> {
+) -> Result<u64> {
     let starter = Starter::new(run)?;
+    let cache = run.cache.as_deref().map_or_else(|| Ok(Cache::none()), Cache::open)?;
     let queue = Queue::default();
     let (sender, results) = mpsc::channel();
     let host = PlannedTarget {
@@ -63,12 +70,14 @@ pub(super) fn schedule(
                 }
             });
         }
-        let outcome = Coordinator::new(run, guests, built, recorder, &queue).coordinate(&results);
+        let cached = Cached { cache, starter: &starter, host: &host };
+        let outcome = Coordinator::new(run, guests, built, recorder, &queue, cached).coordinate(&results);
         queue.close();
         outcome
     });
+    let count = starter.started();
     starter.finish()?;
-    outcome
+    outcome.map(|()| count)
 }
 
 /// Tasks that are ready; a closed queue ends its workers.
@@ -134,6 +143,15 @@ fn execute(
                 Started::Blocked(blocked) => Done::Blocked(blocked),
             })
         }
+        ProgramKind::HostOnly => Ok(Done::Blocked(Blocked { reason: HOST_ONLY.to_owned(), fix: None })),
+        ProgramKind::CargoDoc { calls } => {
+            let triple = planned.target.to_string();
+            let Some(call) = calls.get(planned.target.triple()) else {
+                let reason = format!("there is no call of cargo for {triple}");
+                return Ok(Done::Blocked(Blocked { reason, fix: None }));
+            };
+            doc_tests::run(starter, planned, host, program, call, task.deadline)
+        }
         ProgramKind::CargoTest { package_dir, env } => {
             let batch = Batch {
                 program,
@@ -154,7 +172,11 @@ fn execute(
 }
 
 /// The words of a command suite after its program, with the triple put in.
-fn command_words(run: &Run<'_>, guest: &Guest, planned: &PlannedTarget) -> Vec<std::ffi::OsString> {
+pub(super) fn command_words(
+    run: &Run<'_>,
+    guest: &Guest,
+    planned: &PlannedTarget,
+) -> Vec<std::ffi::OsString> {
     let suite = run.plan.suites.iter().find(|suite| suite.name == guest.suite);
     match suite.map(|suite| &suite.origin) {
         Some(crate::plan::Origin::Command { words }) => {

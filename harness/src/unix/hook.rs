@@ -3,11 +3,13 @@
 //!
 //! `std::process::Command` is of no use here. It gives the new program an empty signal mask and the default for SIGPIPE,
 //! and Rust's start-up has by then opened `/dev/null` in the place of closed standard streams and ignored SIGPIPE. A
-//! program that was started with a closed standard input, or by a shell that ignores SIGPIPE, would notice.
+//! program that was started with a closed standard input, or by a shell that ignores SIGPIPE, would notice. Nor does
+//! `std::env` show an environment as it is: entries without `=` or without a name are left out.
 
-use std::ffi::{CString, c_char, c_int, c_ulong};
+use std::ffi::{CStr, CString, OsString, c_char, c_int, c_ulong};
 use std::io;
 use std::os::fd::RawFd;
+use std::os::unix::ffi::OsStringExt as _;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -15,8 +17,9 @@ use rustix::process::Pid;
 
 /// Bits of [`FOUND`]: one for each standard stream that was closed.
 const STREAMS: [RawFd; 3] = [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO];
-/// The bit of [`FOUND`] for an ignored SIGPIPE.
-const PIPE_IGNORED: u8 = 1 << 3;
+/// The signals whose dispositions we change on the way, with their bits of [`FOUND`] for being ignored: the first is
+/// ignored by Rust's start-up, the second must have its default while we wait for children.
+const CHANGED: [(c_int, u8); 2] = [(libc::SIGPIPE, 1 << 3), (libc::SIGCHLD, 1 << 4)];
 /// `AT_FLAGS_PRESERVE_ARGV0` of `linux/binfmts.h`, since Linux 5.12.
 const PRESERVE_ARGV0: c_ulong = 1;
 
@@ -38,14 +41,16 @@ extern "C" fn look_around() {
             found |= 1 << bit;
         }
     }
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: only asks; the structure is filled in where the call succeeds, which it does for SIGPIPE.
-    let ignored = unsafe {
-        libc::sigaction(libc::SIGPIPE, ptr::null(), action.as_mut_ptr()) == 0
-            && action.assume_init().sa_sigaction == libc::SIG_IGN
-    };
-    if ignored {
-        found |= PIPE_IGNORED;
+    for (signal, bit) in CHANGED {
+        let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+        // SAFETY: only asks; the structure is filled in where the call succeeds, which it does for these signals.
+        let ignored = unsafe {
+            libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) == 0
+                && action.assume_init().sa_sigaction == libc::SIG_IGN
+        };
+        if ignored {
+            found |= bit;
+        }
     }
     FOUND.store(found, Ordering::Relaxed);
 }
@@ -59,7 +64,7 @@ impl Beginning {
         Beginning(FOUND.load(Ordering::Relaxed))
     }
 
-    /// Puts it back: closes what was closed, and gives SIGPIPE what it had.
+    /// Puts it back: closes what was closed, and gives the signals what they had.
     fn restore(self) {
         for (bit, fd) in STREAMS.into_iter().enumerate() {
             if self.0 & (1 << bit) != 0 {
@@ -68,10 +73,36 @@ impl Beginning {
                 unsafe { libc::close(fd) };
             }
         }
-        let action = if self.0 & PIPE_IGNORED != 0 { libc::SIG_IGN } else { libc::SIG_DFL };
-        // SAFETY: neither disposition runs code of ours.
-        unsafe { libc::signal(libc::SIGPIPE, action) };
+        self.restore_signals();
     }
+
+    fn restore_signals(self) {
+        for (signal, bit) in CHANGED {
+            let action = if self.0 & bit == 0 { libc::SIG_DFL } else { libc::SIG_IGN };
+            // SAFETY: neither disposition runs code of ours.
+            unsafe { libc::signal(signal, action) };
+        }
+    }
+}
+
+/// Gives SIGPIPE and SIGCHLD the dispositions with which this process was started, for a guest that lives inside it.
+pub(crate) fn restore_signals() {
+    Beginning::of_this_process().restore_signals();
+}
+
+/// The environment as it was given to this process: every entry, in its order, byte for byte.
+pub(crate) fn environment() -> Vec<OsString> {
+    let mut entries = Vec::new();
+    // SAFETY: `environ` is null or an array of NUL-terminated strings that ends with a null pointer; nothing in this
+    // process changes the environment.
+    unsafe {
+        let mut at = environ;
+        while !at.is_null() && !(*at).is_null() {
+            entries.push(OsString::from_vec(CStr::from_ptr(*at).to_bytes().to_vec()));
+            at = at.add(1);
+        }
+    }
+    entries
 }
 
 /// Replaces this process by `program`, which finds everything as this process found it. `env` is the complete

@@ -14,6 +14,7 @@ const PREFIX = 'triplecheck-wasi: ';
 const TRAP = 134;
 const CANNOT_RUN = 126;
 const NOT_FOUND = 127;
+const BROKEN_PIPE = 64; // WASI's errno
 const TOP_LEVEL = ['dev', 'etc', 'home', 'proc', 'sys', 'tmp', 'usr', 'var'];
 
 // V8's words for what WebAssembly calls a trap, and the names that the built-in runtime gives.
@@ -94,6 +95,11 @@ function imports(wasi, memory) {
     if (own === undefined && anonymousPipe()) own = fs.openSync('/dev/stdin', 'r');
     return wasi.wasiImport.poll_oneoff(...words);
   };
+  imports.fd_write = (...words) => {
+    const status = wasi.wasiImport.fd_write(...words);
+    if (status === BROKEN_PIPE) dieOfBrokenPipe();
+    return status;
+  };
   imports.fd_read = (fd, list, count, answer) => {
     if (fd !== 0 || own === undefined) return wasi.wasiImport.fd_read(fd, list, count, answer);
     const { buffer } = memory();
@@ -116,11 +122,19 @@ function anonymousPipe(fd = 0) {
   try { return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith('pipe:'); } catch { return false; }
 }
 
-// node makes an inherited pipe non-blocking, and a full one would then fail the guest's write; a description of its own
-// blocks as the guest expects.
-function blocking(fd) {
+// node makes an inherited pipe non-blocking, and a full one would then fail the guest's write, an empty one its read; a
+// description of its own blocks as the guest expects.
+function blocking(fd, mode) {
   if (!anonymousPipe(fd)) return fd;
-  try { return fs.openSync(`/proc/self/fd/${fd}`, 'w'); } catch { return fd; }
+  try { return fs.openSync(`/proc/self/fd/${fd}`, mode); } catch { return fd; }
+}
+
+// node ignores SIGPIPE. A native program whose reader has gone dies of it.
+function dieOfBrokenPipe() {
+  // A listener that comes and goes leaves the default.
+  process.once('SIGPIPE', () => {});
+  process.removeAllListeners('SIGPIPE');
+  process.kill(process.pid, 'SIGPIPE');
 }
 
 function run() {
@@ -131,7 +145,7 @@ function run() {
   }
   const wasi = new WASI({
     version: 'preview1', args: argv, env: process.env, preopens: preopens(argv), returnOnExit: true,
-    stdout: blocking(1), stderr: blocking(2),
+    stdin: blocking(0, 'r'), stdout: blocking(1, 'w'), stderr: blocking(2, 'w'),
   });
   let instance;
   const provided = { wasi_snapshot_preview1: imports(wasi, () => instance.exports.memory) };

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use wasmi::{
@@ -12,6 +13,7 @@ use super::imports;
 use super::preopens::{Surroundings, preopens};
 use super::sections::{Needs, needs};
 use super::table::{Descriptor, Table};
+use crate::unix;
 
 /// The depth of calls at which a guest's stack overflows. Natively 8 MiB of stack hold some 170 000 frames of a small
 /// unoptimised function.
@@ -152,8 +154,7 @@ impl Wasi {
         for (number, (file, name)) in (first_free..).zip(opened) {
             table.set(number, Descriptor { preopen: Some(name.into()), ..Descriptor::new(file) });
         }
-        let environment = std::env::vars_os()
-            .map(|(name, value)| [super::guest_bytes(&name), b"=", super::guest_bytes(&value)].concat());
+        let environment = unix::environment().into_iter().map(OsStringExt::into_vec);
         Ok(Self {
             arguments: argv.iter().map(|word| super::guest_bytes(word).to_vec()).collect(),
             environment: environment.collect(),

@@ -79,6 +79,11 @@ pub(crate) fn write(root: &Path, files: &[(&str, &str)]) {
     }
 }
 
+/// Copies a file or a directory as `cp` does.
+pub(crate) fn copies(from: &Path, to: &Path) -> bool {
+    Command::new("cp").arg("-rL").args([from, to]).status().is_ok_and(|status| status.success())
+}
+
 /// The repository's root.
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace").to_owned()

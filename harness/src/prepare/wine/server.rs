@@ -10,8 +10,9 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, PipeWriter};
+use std::io::{self, PipeWriter, Read};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ const SERVER_LIMIT: Duration = Duration::from_secs(20);
 const WARM_LIMIT: Duration = Duration::from_secs(60);
 /// `wineserver -k` waits for the services: 0.8 s.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// A new client is greeted within a millisecond.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// The keeper ends within milliseconds of the end of its input.
 const KEEPER_LIMIT: Duration = Duration::from_secs(20);
 
@@ -159,6 +162,17 @@ impl Site {
 fn is_warm(site: &Site) -> bool {
     let Ok(noted) = fs::read_to_string(warm_path(site)) else { return false };
     find_server(site).is_some_and(|process| process.identity() == noted)
+}
+
+/// Whether the server that we warmed is up and answers. One that is being ended still holds its lock while it ends its
+/// programs and writes its registry, but takes no new client any more; a sound one greets each with a message.
+pub(super) fn answers(site: &Site) -> bool {
+    let greets = |lock: PathBuf| {
+        let mut client = UnixStream::connect(lock.with_file_name("socket")).ok()?;
+        client.set_read_timeout(Some(ANSWER_LIMIT)).ok()?;
+        client.read(&mut [0; 16]).ok().filter(|count| *count > 0)
+    };
+    is_warm(site) && lock_files(site).into_iter().find_map(greets).is_some()
 }
 
 /// The process that holds the server's lock.

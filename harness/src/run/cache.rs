@@ -1,0 +1,304 @@
+//! Results that need not be found again: what a guest showed, by everything that it depends on.
+//!
+//! An entry is what was recorded of one guest (a program's case, or all tests of a test binary) on one target, compared
+//! with its native run. Its key is a hash of both sides: the program's bytes, words, environment and input, the project's
+//! files where tests run among them, the emulator with its own file, CPU and flags, the sysroot, the kernel, and the rules.
+//! Whatever is not in the key (the time, the network, a file elsewhere) must not matter, and `--no-cache` is for guests to
+//! which it does. Only results that are as they should be are kept: a finding is always found again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+use triplecheck_emulators::launch::{EnvChange, Launch, Preparation, wine_shim_dir};
+
+use crate::error::{About as _, Result};
+use crate::events::{Cell, NotRun};
+
+/// Part of every key: to be raised when the meaning of an entry changes.
+const FORMAT: u32 = 1;
+
+/// A file of results that has grown beyond this is begun anew: nobody waits for the results of last year.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Directories of a project that hold results and not sources.
+const NOT_SOURCES: [&str; 3] = ["target", ".git", "node_modules"];
+
+/// Variables that say where and when somebody works, and nothing about what programs do.
+const VOLATILE: [&str; 22] = [
+    "PWD",
+    "OLDPWD",
+    "SHLVL",
+    "_",
+    "TMPDIR",
+    "COLUMNS",
+    "LINES",
+    "WINDOWID",
+    "TERM_SESSION_ID",
+    "SSH_AUTH_SOCK",
+    "SSH_CLIENT",
+    "SSH_CONNECTION",
+    "SSH_TTY",
+    "GPG_AGENT_INFO",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_SESSION_ID",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MFLAGS",
+    "MAKE_TERMERR",
+];
+
+/// What was recorded of one guest on one target.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Decided cells.
+    pub(super) cells: Vec<Cell>,
+    /// Tests that are on one side only, or ignored.
+    pub(super) not_run: Vec<NotRun>,
+}
+
+/// A key under which an entry is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key(blake3::Hash);
+
+/// All results of earlier runs of a project.
+#[derive(Debug)]
+pub(super) struct Cache {
+    known: HashMap<Key, Entry>,
+    file: Option<fs_err::File>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    key: String,
+    entry: Entry,
+}
+
+impl Cache {
+    /// A cache that holds nothing and keeps nothing.
+    pub(super) fn none() -> Self {
+        Self { known: HashMap::new(), file: None }
+    }
+
+    /// Reads the results at `path`. A line that a killed run left unfinished is passed over.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        if std::fs::metadata(path).is_ok_and(|meta| meta.len() > FILE_BYTES_MAX) {
+            fs_err::remove_file(path).about("remove", path)?;
+        }
+        let text = match fs_err::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error).about("read", path),
+        };
+        let lines =
+            text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
+        let known = lines.filter_map(|line| Some((Key(blake3::Hash::from_hex(line.key).ok()?), line.entry)));
+        let known = known.collect();
+        if let Some(parent) = path.parent() {
+            fs_err::create_dir_all(parent).about("make", parent)?;
+        }
+        let mut file = fs_err::OpenOptions::new().append(true).create(true).open(path).about("open", path)?;
+        if text.last().is_some_and(|byte| *byte != b'\n') {
+            file.write_all(b"\n").about("write", path)?;
+        }
+        Ok(Self { known, file: Some(file) })
+    }
+
+    pub(super) fn get(&self, key: Key) -> Option<&Entry> {
+        self.known.get(&key)
+    }
+
+    /// Keeps an entry for later runs; for this one it is of no use any more.
+    pub(super) fn put(&mut self, key: Key, entry: Entry) -> Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let line = Line { key: key.0.to_hex().to_string(), entry };
+        let Ok(mut text) = serde_json::to_vec(&line) else { return Ok(()) };
+        text.push(b'\n');
+        let path = file.path().to_owned();
+        file.write_all(&text).about("write", path)
+    }
+}
+
+/// Collects what a result depends on. Every part is framed by its length, so that no two lists of parts look alike.
+pub(super) struct KeyOf {
+    hasher: blake3::Hasher,
+}
+
+impl KeyOf {
+    pub(super) fn new() -> Self {
+        let mut key = Self { hasher: blake3::Hasher::new() };
+        key.number(FORMAT.into());
+        key.number(crate::compare::RULES_VERSION.into());
+        key.text(env!("CARGO_PKG_VERSION"));
+        key.bytes(rustix::system::uname().release().to_bytes());
+        key
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.hasher.update(bytes);
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    pub(super) fn number(&mut self, number: u64) {
+        self.hasher.update(&number.to_le_bytes());
+    }
+
+    pub(super) fn words<'a>(&mut self, words: impl IntoIterator<Item = &'a OsStr>) {
+        let words: Vec<&OsStr> = words.into_iter().collect();
+        self.number(words.len() as u64);
+        for word in words {
+            self.bytes(word.as_bytes());
+        }
+    }
+
+    /// The environment in which guests are started, but for what is [`VOLATILE`].
+    pub(super) fn environment(&mut self, variables: &[(OsString, OsString)]) {
+        let kept = variables.iter().filter(|(name, _)| !VOLATILE.iter().any(|volatile| name == volatile));
+        let sorted: BTreeMap<&OsString, &OsString> = kept.map(|(name, value)| (name, value)).collect();
+        self.words(sorted.into_iter().flat_map(|(name, value)| [name.as_os_str(), value.as_os_str()]));
+    }
+
+    /// How a guest is started: the emulator and everything that it brings.
+    pub(super) fn launch(&mut self, launch: &Launch) {
+        self.text(&launch.emulator.kind.to_string());
+        self.words(launch.prefix.iter().map(OsString::as_os_str));
+        // The emulator's own file, a wrapper of the user's; but not what is written before the first start.
+        let ours = match &launch.preparation {
+            Some(Preparation::NodeScript(script)) => Some(script.as_path()),
+            Some(Preparation::WinePrefix { .. }) | None => None,
+        };
+        let files =
+            launch.prefix.iter().map(Path::new).filter(|word| word.is_absolute() && Some(*word) != ours);
+        for file in files.filter(|word| word.is_file()) {
+            self.stamp(file);
+        }
+        for change in &launch.env {
+            let value = match change {
+                EnvChange::Set(_, value) | EnvChange::Prepend(_, value, _) => value.as_os_str(),
+                EnvChange::Remove(_) => OsStr::new(""),
+            };
+            self.words([change.name(), value]);
+        }
+        if let Some(sysroot) = launch.sysroot.as_deref().filter(|root| *root != Path::new("/")) {
+            for dir in ["lib", "lib64", "usr/lib"] {
+                self.directory(&sysroot.join(dir));
+            }
+        }
+        match &launch.preparation {
+            Some(Preparation::WinePrefix { prefix, .. }) => self.directory(&wine_shim_dir(prefix)),
+            Some(Preparation::NodeScript(_)) => self.text(crate::NODE_SCRIPT),
+            None => {}
+        }
+    }
+
+    /// The names in a directory, with sizes and times: what is in a sysroot does not change without them.
+    fn directory(&mut self, dir: &Path) {
+        let Ok(entries) = std::fs::read_dir(dir) else { return self.number(0) };
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort_unstable();
+        self.number(paths.len() as u64);
+        for path in &paths {
+            self.stamp(path);
+        }
+    }
+
+    /// A file's path, size and time of change.
+    pub(super) fn stamp(&mut self, path: &Path) {
+        self.bytes(path.as_os_str().as_bytes());
+        let meta = std::fs::metadata(path).ok();
+        self.number(meta.as_ref().map_or(0, std::fs::Metadata::len));
+        let modified = meta.and_then(|meta| meta.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+        self.bytes(&modified.unwrap_or_default().as_nanos().to_le_bytes());
+    }
+
+    pub(super) fn finish(self) -> Key {
+        Key(self.hasher.finalize())
+    }
+}
+
+/// A hash of a project's files by name, size and time: tests read fixtures that nobody declares.
+pub(super) fn project_files(root: &Path) -> blake3::Hash {
+    let mut key = KeyOf { hasher: blake3::Hasher::new() };
+    let mut pending = vec![root.to_owned()];
+    while let Some(dir) = pending.pop() {
+        let Ok(entries) = std::fs::read_dir(&dir) else { continue };
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort_unstable();
+        for path in paths {
+            let name = path.file_name().unwrap_or_default();
+            match std::fs::symlink_metadata(&path) {
+                Ok(meta) if meta.is_dir() && NOT_SOURCES.iter().any(|no| name == *no) => {}
+                Ok(meta) if meta.is_dir() => pending.push(path),
+                _ => key.stamp(&path),
+            }
+        }
+    }
+    key.hasher.finalize()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(parts: &[&str]) -> Key {
+        let mut key = KeyOf::new();
+        for part in parts {
+            key.text(part);
+        }
+        key.finish()
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        assert_ne!(key(&["ab", "c"]), key(&["a", "bc"]));
+        assert_eq!(key(&["a", "b"]), key(&["a", "b"]));
+    }
+
+    #[test]
+    fn where_and_when_somebody_works_does_not_matter() {
+        let with = |name: &str, value: &str| {
+            let mut key = KeyOf::new();
+            key.environment(&[("LANG".into(), "C".into()), (name.into(), value.into())]);
+            key.finish()
+        };
+        assert_eq!(with("SSH_TTY", "1"), with("SSH_TTY", "2"));
+        assert_ne!(with("TZ", "UTC"), with("TZ", "CET"));
+    }
+
+    #[test]
+    fn entries_come_back_and_an_unfinished_line_does_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cache/results.jsonl");
+        let mut cache = Cache::open(&path).unwrap();
+        cache.put(key(&["a"]), Entry::default()).unwrap();
+        drop(cache);
+        let mut file = fs_err::OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"key\":\"00").unwrap();
+        let mut cache = Cache::open(&path).unwrap();
+        assert!(cache.get(key(&["a"])).is_some() && cache.get(key(&["b"])).is_none());
+        cache.put(key(&["b"]), Entry::default()).unwrap();
+        assert!(Cache::open(&path).unwrap().get(key(&["b"])).is_some());
+    }
+
+    #[test]
+    fn a_changed_fixture_is_seen_and_what_was_built_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("target")).unwrap();
+        std::fs::write(dir.path().join("fixture"), "1").unwrap();
+        let before = project_files(dir.path());
+        std::fs::write(dir.path().join("target/built"), "x").unwrap();
+        assert_eq!(project_files(dir.path()), before);
+        std::fs::write(dir.path().join("fixture"), "22").unwrap();
+        assert_ne!(project_files(dir.path()), before);
+    }
+}
