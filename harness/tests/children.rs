@@ -288,6 +288,16 @@ fn windows_and_webassembly_programs_start_too() {
     let script = "./p.exe 'a b' | cat; echo; ./p.exe x >/dev/null; echo $?";
     let run = within(dir.path(), &["wrap", "-t", WINDOWS, "--", "sh", "-c", script]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "2 a b\n5\n"), "{}", run.stderr);
+    // As on Windows, a name may lack its suffix where a program of Windows is asked for.
+    for name in ["./p", "p"] {
+        let run = ran(triplecheck()
+            .current_dir(dir.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", dir.path().display()))
+            .args(["exec", "-t", WINDOWS, name, "a b"]));
+        assert_eq!((run.code, run.stdout.as_str()), (Some(5), "2 a b"), "{name}: {}", run.stderr);
+        let run = within(dir.path(), &["exec", name]);
+        assert_eq!(run.code, Some(127), "{name}: {}", run.stderr);
+    }
     // Nothing but an export of a function that does nothing: the smallest program of WASI.
     let module = wat_module();
     std::fs::write(dir.path().join("p.wasm"), module).unwrap();
