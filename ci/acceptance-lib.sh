@@ -75,3 +75,6 @@ same_text() {
     row "$1" "$2" 0 1 " $(diff "$3" "$4" | grep -c '^[<>]') lines differ"
   fi
 }
+
+# not_run TARGET WHAT REASON: a row for what cannot run here, which counts neither way.
+not_run() { printf '%s\t%s\t%s\t-\t-\t\t%s\n' "$BUILD" "$1" "$2" "$3" >>"$ROWS"; }
