@@ -65,3 +65,16 @@ compare() {
   rm -f "$native" "$list"
   row "$target" "$what" "$same" "$all" "$short" "${*:+not reached: $*}"
 }
+
+# same_text TARGET WHAT NATIVE-FILE FILE [REMARK]: two texts must be equal to the last byte. The difference goes to the
+# log, its size into the table.
+same_text() {
+  if diff "$3" "$4"; then
+    row "$1" "$2" 1 1 '' "${5-}"
+  else
+    row "$1" "$2" 0 1 " $(diff "$3" "$4" | grep -c '^[<>]') lines differ"
+  fi
+}
+
+# not_run TARGET WHAT REASON: a row for what cannot run here, which counts neither way.
+not_run() { printf '%s\t%s\t%s\t-\t-\t\t%s\n' "$BUILD" "$1" "$2" "$3" >>"$ROWS"; }

@@ -82,6 +82,8 @@ pub struct Pe {
     pub machine: u16,
     /// `Subsystem`: 3 console, 2 windowed, 10 and up firmware.
     pub subsystem: u16,
+    /// Major and minor version of the linker as it gives them: 2 of GNU's, 14 of Microsoft's and LLVM's, 3.0 of Go's.
+    pub linker: (u8, u8),
     /// Names of imported DLLs as written, in order: without any one of them the program does not start.
     pub imports: Vec<String>,
     /// Names of delay-loaded DLLs, in order: one that is missing is noticed at its first use, if ever.

@@ -64,6 +64,7 @@ fn pe(machine: u16, imports: &[&str]) -> Binary {
     Binary::Pe(Pe {
         machine,
         subsystem: 3,
+        linker: (14, 0),
         imports: imports.iter().map(ToString::to_string).collect(),
         delay_imports: Vec::new(),
         is_dll: false,
@@ -504,6 +505,19 @@ fn wine_runs_in_a_private_prefix_without_its_crash_dialogue() {
             shims: vec![]
         })
     );
+}
+
+#[test]
+fn a_go_program_loads_the_missing_dll_without_naming_it() {
+    let Binary::Pe(program) = pe(0x8664, &["kernel32.dll"]) else { unreachable!("it is a PE") };
+    for (version, linker, wants) in [("8.0", (3, 0), true), ("8.0", (14, 0), false), ("9.0", (3, 0), false)] {
+        let binary = Binary::Pe(Pe { linker, ..program.clone() });
+        let launch = run(of(&wine_host(version), WINDOWS, &binary, &Options::default()));
+        let Some(Preparation::WinePrefix { shims, .. }) = launch.preparation else {
+            unreachable!("Wine has a prefix")
+        };
+        assert_eq!(!shims.is_empty(), wants, "{version} {linker:?}");
+    }
 }
 
 #[test]

@@ -145,6 +145,13 @@ impl Settings {
         let text = if argv0 == OWN_BINARY { None } else { std::fs::read(path).ok() };
         text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
+
+    /// The settings of the hook that the kernel calls for programs started here; `None` where that is none of ours.
+    pub(crate) fn of_surroundings() -> Option<Settings> {
+        let entry = Path::new(registrations::DIRECTORY).join(registrations::WITNESS);
+        let text = std::fs::read(entry).ok()?;
+        Some(Settings::of_nested(OsStr::from_bytes(registrations::interpreter(&text)?)))
+    }
 }
 
 /// Registrations with the settings of their hooks, in a directory that must be there as long as a guest is.

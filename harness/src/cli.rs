@@ -138,7 +138,7 @@ pub struct ExecArgs {
 /// `wrap`.
 #[derive(Debug, Args)]
 pub struct WrapArgs {
-    /// A target whose programs are expected to be started, optionally with `@CPU`
+    /// A target of which a success must have started programs, optionally with `@CPU`
     #[arg(short, long = "target", value_name = "TARGET")]
     pub targets: Vec<String>,
     /// Keep the record of all starts in this file, as JSON lines

@@ -241,6 +241,39 @@ fn a_success_over_a_start_that_failed_for_our_reasons_is_none() {
 }
 
 #[test]
+fn a_success_without_any_program_of_a_named_target_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    if guests(dir.path()).is_none() {
+        return;
+    }
+    let run = within(dir.path(), &["wrap", "--quiet", "-t", AARCH64, "--", "true", "./dynamic"]);
+    assert_eq!(run.code, Some(69), "{}", run.stderr);
+    assert!(run.stderr.contains(&format!("error: no program of `{AARCH64}` was started")), "{}", run.stderr);
+    let run = within(dir.path(), &["wrap", "--quiet", "-t", AARCH64, "--", "false"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    // What the kernel starts without us is seen by nobody.
+    let native = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let run = within(dir.path(), &["wrap", "--quiet", "-t", &native, "--", "true"]);
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn calls_of_the_hook_are_recorded_by_the_command_around_them() {
+    let dir = tempfile::tempdir().unwrap();
+    if guests(dir.path()).is_none() {
+        return;
+    }
+    // A build system that hands programs to the hook, with an environment of its own.
+    let hook = triplecheck().get_program().to_string_lossy().into_owned();
+    let script = "env -i \"$0\" exec ./dynamic; env -i \"$0\" exec ./none; exit 0";
+    let run = within(dir.path(), &["wrap", "-t", AARCH64, "--", "sh", "-c", script, &hook]);
+    assert_eq!(run.code, Some(69), "{}", run.stderr);
+    for part in [format!("started: 1 of {AARCH64}\n"), "error: there is no program `./none`".to_owned()] {
+        assert!(run.stderr.contains(&part), "{part}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn windows_and_webassembly_programs_start_too() {
     const WINDOWS: &str = "x86_64-pc-windows-gnu";
     const SOURCE: &str =
@@ -255,6 +288,16 @@ fn windows_and_webassembly_programs_start_too() {
     let script = "./p.exe 'a b' | cat; echo; ./p.exe x >/dev/null; echo $?";
     let run = within(dir.path(), &["wrap", "-t", WINDOWS, "--", "sh", "-c", script]);
     assert_eq!((run.code, run.stdout.as_str()), (Some(0), "2 a b\n5\n"), "{}", run.stderr);
+    // As on Windows, a name may lack its suffix where a program of Windows is asked for.
+    for name in ["./p", "p"] {
+        let run = ran(triplecheck()
+            .current_dir(dir.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", dir.path().display()))
+            .args(["exec", "-t", WINDOWS, name, "a b"]));
+        assert_eq!((run.code, run.stdout.as_str()), (Some(5), "2 a b"), "{name}: {}", run.stderr);
+        let run = within(dir.path(), &["exec", name]);
+        assert_eq!(run.code, Some(127), "{name}: {}", run.stderr);
+    }
     // Nothing but an export of a function that does nothing: the smallest program of WASI.
     let module = wat_module();
     std::fs::write(dir.path().join("p.wasm"), module).unwrap();

@@ -80,6 +80,7 @@ fn parse_width<H: ImageNtHeaders>(excerpt: &Excerpt<'_>, offset: u64) -> Result<
     Ok(Pe {
         machine: file.machine.get(LE).0,
         subsystem: optional.subsystem().0,
+        linker: (optional.major_linker_version(), optional.minor_linker_version()),
         is_dll: file.characteristics.get(LE).0 & IMAGE_FILE_DLL.0 != 0,
         complete: imports.is_complete() && delay_imports.is_complete(),
         imports: imports.into_list(),

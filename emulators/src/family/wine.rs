@@ -17,8 +17,11 @@ use crate::lookup::{Obstacle, Reason, Subject, Trace, dlls, note};
 use crate::machine::Machine;
 use crate::packages::Piece;
 
-/// What every Rust program since 1.78 imports from `bcryptprimitives.dll`, which Wine has since version 9.
+/// What every Rust program since 1.78 imports, and every Go program since 1.22 loads as it starts (`loadOptionalSyscalls`
+/// in `runtime/os_windows.go`). Wine has it since version 9.
 const SHIM: &str = "bcryptprimitives.dll";
+/// The version that Go's linker gives itself in every header.
+const GO_LINKER: (u8, u8) = (3, 0);
 /// The first major version of Wine with that DLL, and with 32-bit programs on a purely 64-bit host.
 const COMPLETE_SINCE: u32 = 9;
 
@@ -177,7 +180,9 @@ fn shims(subject: &Subject<'_>, version: Option<&str>) -> Vec<&'static str> {
     let lacks = major(version).is_none_or(|major| major < COMPLETE_SINCE);
     let wants = match subject.binary {
         Some(Binary::Pe(pe)) if pe.complete => {
-            pe.imports.iter().chain(&pe.delay_imports).any(|name| name.eq_ignore_ascii_case(SHIM))
+            let imported =
+                pe.imports.iter().chain(&pe.delay_imports).any(|name| name.eq_ignore_ascii_case(SHIM));
+            imported || pe.linker == GO_LINKER
         }
         _ => true,
     };

@@ -22,6 +22,7 @@ fn a_program_and_a_library_are_read_in_both_widths() {
         let mut expected = Pe {
             machine,
             subsystem: 3,
+            linker: (0, 0),
             imports: vec!["KERNEL32.dll".into(), "msvcrt.dll".into()],
             delay_imports: vec!["late.dll".into(), "later.dll".into()],
             is_dll: false,

@@ -35,6 +35,11 @@ pub(crate) const LINE_BYTES_MAX: usize = 1920;
 /// module.
 const OTHERS: [(&str, &[u8]); 2] = [("pe", b"MZ"), ("wasm", b"\\x00asm")];
 
+/// The interpreter's path, of what the kernel says about a registration.
+pub(crate) fn interpreter(entry: &[u8]) -> Option<&[u8]> {
+    entry.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"interpreter "))
+}
+
 /// A few lines for the ways in which the programs of all machines begin that QEMU's user mode runs, and for Windows and
 /// WebAssembly programs. `executes` says of a machine of `own`'s family whether the kernel starts it by itself.
 pub(crate) fn lines(

@@ -22,14 +22,14 @@ const SENTINEL_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Examines the named targets, or those of the manifest; 0 where all is good, 69 otherwise.
 pub fn doctor(directory: &Path, args: &DoctorArgs, out: &mut dyn Write) -> Result<u8> {
-    let targets = if args.targets.is_empty() {
+    let (targets, wants) = if args.targets.is_empty() {
         super::run::manifest_targets(directory)?
     } else {
         let parse = |text: &String| Target::parse(text).map_err(crate::plan::unknown_triple);
-        args.targets.iter().map(parse).collect::<Result<_>>()?
+        (args.targets.iter().map(parse).collect::<Result<_>>()?, Wants::ALL)
     };
     let host = super::host();
-    let request = Request { project_dir: directory, targets: &targets, wants: Wants::ALL };
+    let request = Request { project_dir: directory, targets: &targets, wants };
     let work =
         tempfile::tempdir().map_err(|error| Error::world("cannot make a directory").caused_by(error))?;
     let mut sentinel = CSentinel { host: &host, work: work.path() };

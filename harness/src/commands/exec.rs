@@ -19,7 +19,7 @@ use triplecheck_emulators::target::Target;
 
 use crate::children::{self, Found, Policy, Settings};
 use crate::error::{Error, Result};
-use crate::ledger::{self, Record, Start};
+use crate::ledger::{Record, Start};
 use crate::prepare::{self, Lifetime, Prepared};
 use crate::unix;
 
@@ -148,7 +148,7 @@ fn prepare(request: &Request, findings: &mut Findings) -> Result<Ready, Refusal>
         request.words.split_first().ok_or_else(|| refuse(125, Error::user("no program is named")))?;
     let program = match &request.nested {
         Some(nested) => absolute(&nested.file)?,
-        None => resolve(&host, name)?,
+        None => resolve(&host, name, request.target.as_deref())?,
     };
     findings.program.clone_from(&program);
     let binary = Binary::read(&program).map_err(|error| unreadable(&program, error))?;
@@ -288,18 +288,24 @@ fn refuse(code: u8, error: Error) -> Refusal {
 }
 
 /// Finds the file as `execvp` does: a name without a slash on `PATH`, anything else as it is. Absolute, since
-/// emulators look for relative names elsewhere.
-fn resolve(host: &dyn Host, name: &OsStr) -> Result<PathBuf, Refusal> {
+/// emulators look for relative names elsewhere. Where a program of Windows is asked for, its name may lack the suffix, as
+/// it may there.
+fn resolve(host: &dyn Host, name: &OsStr, target: Option<&str>) -> Result<PathBuf, Refusal> {
+    let mut names = vec![name.to_owned()];
+    if target.is_some_and(|target| target.contains("-windows")) {
+        names.push([name, OsStr::new(".exe")].into_iter().collect());
+    }
+    let in_dir = |dir: &Path| names.iter().map(|name| dir.join(name)).find(|file| host.is_file(file));
     if !name.as_bytes().contains(&b'/') {
         let path = std::env::var_os("PATH").unwrap_or_else(|| EXECVP_PATH.into());
-        let found = std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| host.is_file(file));
-        return found.ok_or_else(|| not_on_path(name));
+        return std::env::split_paths(&path).find_map(|dir| in_dir(&dir)).ok_or_else(|| not_on_path(name));
     }
     let path = Path::new(name);
-    if let Err(error) = path.metadata() {
-        return Err(not_there(path, error));
+    match (path.metadata(), in_dir(Path::new(""))) {
+        (Ok(_), _) => absolute(path),
+        (Err(_), Some(file)) => absolute(&file),
+        (Err(error), None) => Err(not_there(path, error)),
     }
-    absolute(path)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Refusal> {
@@ -368,9 +374,4 @@ fn replace(kind: Kind, command: &CommandLine) -> std::io::Error {
         Ok((program, argv, env)) => unix::execute(&program, &argv, env.as_deref()),
         Err(error) => error,
     }
-}
-
-/// The ledger that the environment names.
-fn ledger_of_environment() -> Option<PathBuf> {
-    std::env::var_os(ledger::VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

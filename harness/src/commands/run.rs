@@ -11,10 +11,11 @@ use crate::cli::RunArgs;
 use crate::error::{About as _, Error, Result};
 use crate::events::Event;
 use crate::manifest::{self, Project};
-use crate::plan::{Plan, Request};
+use crate::plan::{Origin, Plan, Request};
 use crate::progress::Progress;
 use crate::report;
 use crate::run::{Run, run as run_plan};
+use crate::setup::Wants;
 use crate::supervise::StopFlag;
 
 /// Runs and reports; the exit status.
@@ -25,7 +26,7 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
     if args.setup {
         let targets: Vec<Target> = plan.targets.iter().map(|planned| planned.target.clone()).collect();
         // What could not be installed is not an error of the run: it is listed there with its reason.
-        super::setup::install(&project.root, &targets, args.yes)?;
+        super::setup::install(&project.root, &targets, wants(&plan), args.yes)?;
     }
     let host = if args.setup { super::host() } else { host };
     let state = state_dir(&project);
@@ -66,11 +67,22 @@ fn plan(project: &Project, args: &RunArgs, host: &LocalHost) -> Result<Plan> {
     Plan::new(project, &request, host.triple(), &expand)
 }
 
-/// The targets of the project in `directory`, for commands that take them from there.
-pub(crate) fn manifest_targets(directory: &Path) -> Result<Vec<Target>> {
+/// The targets of the project in `directory` and what it wants of them, for commands that take them from there.
+pub(crate) fn manifest_targets(directory: &Path) -> Result<(Vec<Target>, Wants)> {
     let project = manifest::locate(directory, None)?;
     let plan = Plan::new(&project, &Request::default(), super::host().triple(), &expand)?;
-    Ok(plan.targets.into_iter().map(|planned| planned.target).collect())
+    let wants = wants(&plan);
+    Ok((plan.targets.into_iter().map(|planned| planned.target).collect(), wants))
+}
+
+/// What the suites need: files that are there only have to be run.
+fn wants(plan: &Plan) -> Wants {
+    let any = |is: fn(&Origin) -> bool| plan.suites.iter().any(|suite| is(&suite.origin));
+    Wants {
+        rust: any(|origin| matches!(origin, Origin::Cargo(_))),
+        c: any(|origin| matches!(origin, Origin::C { .. })),
+        run: true,
+    }
 }
 
 /// The files that a glob matches below `root`, sorted; `*` matches within one path element only.

@@ -16,19 +16,19 @@ use crate::toolchain::progress::PlainProgress;
 
 /// Sets up the named targets, or those of the manifest; the exit status.
 pub fn setup(directory: &Path, args: &SetupArgs) -> Result<u8> {
-    let targets = if args.targets.is_empty() {
+    let (targets, wants) = if args.targets.is_empty() {
         super::run::manifest_targets(directory)?
     } else {
         let parse = |text: &String| Target::parse(text).map_err(crate::plan::unknown_triple);
-        args.targets.iter().map(parse).collect::<Result<_>>()?
+        (args.targets.iter().map(parse).collect::<Result<_>>()?, Wants::ALL)
     };
-    install(directory, &targets, args.yes)
+    install(directory, &targets, wants, args.yes)
 }
 
-/// Sets up `targets` for the project in `directory`; the exit status.
-pub(crate) fn install(directory: &Path, targets: &[Target], yes: bool) -> Result<u8> {
+/// Sets up `targets` for what the project in `directory` wants of them; the exit status.
+pub(crate) fn install(directory: &Path, targets: &[Target], wants: Wants, yes: bool) -> Result<u8> {
     let look = || -> Box<dyn Host> { Box::new(super::host()) };
-    let request = Request { project_dir: directory, targets, wants: Wants::ALL };
+    let request = Request { project_dir: directory, targets, wants };
     let begun = std::time::Instant::now();
     let mut asker = Asker { yes };
     let ended = setup::setup(&look, &request, &mut asker, &mut PlainProgress::new(std::io::stderr()));

@@ -20,6 +20,7 @@ use rustix::process::{
     setrlimit, waitpid,
 };
 use triplecheck_emulators::host::LocalHost;
+use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::target::Target;
 
@@ -39,14 +40,15 @@ const PASSED_ON: [i32; 4] = [
 /// Signals of the terminal's keys: the command decides what they do, and we wait for it.
 const OF_THE_TERMINAL: [i32; 2] = [signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT];
 
-/// Runs the command and gives its own status; 69 where it says success and a start failed for our reasons.
+/// Runs the command and gives its own status; 69 where it says success although a start failed for our reasons, or
+/// nothing of a target was started that was named.
 ///
 /// # Errors
 /// When the command cannot be started with foreign programs at its hand.
 pub fn wrap(args: &WrapArgs) -> Result<ExitCode> {
     let host = super::host();
     let options = super::options(&args.lookup)?;
-    let targets = targets(&host, &args.targets, &options)?;
+    let expected = expected(&host, &args.targets, &options)?;
     let dir = tempfile::Builder::new()
         .prefix("triplecheck-wrap-")
         .tempdir()
@@ -57,7 +59,7 @@ pub fn wrap(args: &WrapArgs) -> Result<ExitCode> {
     };
     let known = ledger::read(&ledger)?.len();
     let mut settings = Settings::of(&host, &options, None, Some(&ledger));
-    settings.cpus = targets.iter().filter_map(|target| cpu(target, &options)).collect();
+    settings.cpus = expected.iter().filter_map(|target| cpu(target, &options)).collect();
     let arrangement = Arrangement::write(&dir.path().join("hook"), &host, &settings)?;
     let (program, words) = command(&args.words)?;
     arrangement.enter().map_err(|error| {
@@ -69,30 +71,34 @@ pub fn wrap(args: &WrapArgs) -> Result<ExitCode> {
     let status = supervise(&program, &words)?;
     let records = ledger::read(&ledger)?;
     let records = records.get(known..).unwrap_or_default();
-    let failed: Vec<&Record> =
-        records.iter().filter(|record| record.verdict == Start::Infrastructure).collect();
-    if !args.quiet || !failed.is_empty() {
+    let outcome = Outcome::of(records, &expected);
+    if !args.quiet || !outcome.is_clean() {
         // A closed standard error leaves the status.
-        let _ = anstream::stderr().write_all(summary(records, &targets).as_bytes());
+        let _ = anstream::stderr().write_all(outcome.summary().as_bytes());
     }
     Ok(match status {
-        Ended::Exited(0) if !failed.is_empty() => ExitCode::from(69),
+        Ended::Exited(0) if !outcome.is_clean() => ExitCode::from(69),
         Ended::Exited(code) => ExitCode::from(code),
         Ended::Signalled(signal) => die_of(signal),
     })
 }
 
-/// The targets that were named, all of which must be runnable.
-fn targets(host: &LocalHost, names: &[String], options: &Options) -> Result<Vec<Target>> {
+/// The targets that were named, all of which must be runnable; without those whose programs the kernel starts by itself,
+/// because nobody sees that.
+fn expected(host: &LocalHost, names: &[String], options: &Options) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
     for name in names {
         let target = Target::parse(name).map_err(crate::plan::unknown_triple)?;
-        if let Decision::Cannot(reason, _) = lookup(host, &target, None, options) {
-            let error = Error::world(format!("programs of `{target}` cannot be run here: {}", reason.text));
-            let fix = (!reason.missing.is_empty()).then(|| format!("triplecheck setup {}", target.triple()));
-            return Err(fix.into_iter().fold(error, Error::hint));
+        match lookup(host, &target, None, options) {
+            Decision::Run(launch, _) if launch.emulator.kind == Kind::Native => {}
+            Decision::Run(..) => targets.push(target),
+            Decision::Cannot(reason, _) => {
+                let text = format!("programs of `{target}` cannot be run here: {}", reason.text);
+                let fix =
+                    (!reason.missing.is_empty()).then(|| format!("triplecheck setup {}", target.triple()));
+                return Err(fix.into_iter().fold(Error::world(text), Error::hint));
+            }
         }
-        targets.push(target);
     }
     Ok(targets)
 }
@@ -209,35 +215,58 @@ fn die_of(signal: i32) -> ExitCode {
     ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
 }
 
-/// What was started, and what could not be.
-fn summary(records: &[Record], targets: &[Target]) -> String {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.verdict != Start::Infrastructure) {
-        *counts.entry(record.target.as_deref().unwrap_or("an unnamed machine")).or_default() += 1;
-    }
-    let started: Vec<String> = counts.iter().map(|(target, count)| format!("{count} of {target}")).collect();
-    let started = if started.is_empty() { "none".to_owned() } else { started.join(", ") };
-    let mut text = format!("triplecheck: foreign programs started: {started}\n");
-    for target in targets.iter().filter(|target| !is_among(target, &counts)) {
-        text.push_str(&format!(
-            "triplecheck: warning: no program of `{}` was started; was it built, and is it what ran?\n",
-            target.triple()
-        ));
-    }
-    let mut told: BTreeMap<String, (usize, Vec<String>)> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.verdict == Start::Infrastructure) {
-        let reason = record.reason.clone().unwrap_or_else(|| "not started".to_owned());
-        let entry = told.entry(reason).or_insert_with(|| (0, record.fixes.clone()));
-        entry.0 += 1;
-    }
-    for (reason, (count, fixes)) in told {
-        let times = if count == 1 { String::new() } else { format!(" ({count} times)") };
-        text.push_str(&format!("triplecheck: error: {reason}{times}\n"));
-        for fix in fixes {
-            text.push_str(&format!("  try: {fix}\n"));
+/// What the ledger says of the whole command.
+struct Outcome<'a> {
+    /// How many programs of each target were started.
+    started: BTreeMap<&'a str, usize>,
+    /// The targets that were named and of which nothing was started: what the command says of them it cannot know.
+    absent: Vec<&'a Target>,
+    /// Why starts failed for our reasons: how often, and what would help.
+    failed: BTreeMap<&'a str, (usize, &'a [String])>,
+}
+
+impl<'a> Outcome<'a> {
+    fn of(records: &'a [Record], expected: &'a [Target]) -> Outcome<'a> {
+        let mut started: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut failed: BTreeMap<&str, (usize, &[String])> = BTreeMap::new();
+        for record in records {
+            if record.verdict == Start::Infrastructure {
+                let reason = record.reason.as_deref().unwrap_or("not started");
+                failed.entry(reason).or_insert((0, &record.fixes)).0 += 1;
+            } else {
+                *started.entry(record.target.as_deref().unwrap_or("an unnamed machine")).or_default() += 1;
+            }
         }
+        let absent = expected.iter().filter(|target| !is_among(target, &started)).collect();
+        Outcome { started, absent, failed }
     }
-    text
+
+    /// Whether a success of the command is one.
+    fn is_clean(&self) -> bool {
+        self.absent.is_empty() && self.failed.is_empty()
+    }
+
+    /// What was started, and what could not be.
+    fn summary(&self) -> String {
+        let started: Vec<String> =
+            self.started.iter().map(|(target, count)| format!("{count} of {target}")).collect();
+        let started = if started.is_empty() { "none".to_owned() } else { started.join(", ") };
+        let mut text = format!("triplecheck: foreign programs started: {started}\n");
+        for target in &self.absent {
+            text.push_str(&format!(
+                "triplecheck: error: no program of `{}` was started; was it built, and is it what ran?\n",
+                target.triple()
+            ));
+        }
+        for (reason, (count, fixes)) in &self.failed {
+            let times = if *count == 1 { String::new() } else { format!(" ({count} times)") };
+            text.push_str(&format!("triplecheck: error: {reason}{times}\n"));
+            for fix in *fixes {
+                text.push_str(&format!("  try: {fix}\n"));
+            }
+        }
+        text
+    }
 }
 
 /// Whether a program of the target's machine is among those that were started: the header of a static program does not
@@ -276,10 +305,12 @@ mod tests {
             record(Start::Infrastructure, "riscv64gc-unknown-linux-gnu", Some("no loader")),
             record(Start::Infrastructure, "riscv64gc-unknown-linux-gnu", Some("no loader")),
         ];
+        let outcome = Outcome::of(&records, &targets);
+        assert!(!outcome.is_clean());
         assert_eq!(
-            summary(&records, &targets),
+            outcome.summary(),
             "triplecheck: foreign programs started: 2 of aarch64-unknown-linux-gnu\n\
-             triplecheck: warning: no program of `s390x-unknown-linux-gnu` was started; was it built, and is it what \
+             triplecheck: error: no program of `s390x-unknown-linux-gnu` was started; was it built, and is it what \
              ran?\n\
              triplecheck: error: no loader (2 times)\n  try: apt-get install it\n"
         );

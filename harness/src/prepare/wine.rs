@@ -84,6 +84,7 @@ impl WineSession {
         // The cheapest first: without a compiler there is no need to make a prefix.
         site.provide(wanted.shims)?;
         let users = site.enter()?;
+        site.install(wanted.shims)?;
         let started = server::warm(&site)?;
         let keeper = match lifetime {
             Lifetime::Call => None,
@@ -189,6 +190,30 @@ impl Site {
             return Ok(());
         }
         shim::build(&dir, shims, bits)
+    }
+
+    /// Puts the DLLs in the directory of the system's own, by links: who asks for one of the system's by name, as Go's
+    /// runtime does, does not look on `WINEPATH`.
+    fn install(&self, shims: &[&'static str]) -> Result<(), PrepareError> {
+        if shims.is_empty() {
+            return Ok(());
+        }
+        let windows = self.prefix.join("drive_c/windows");
+        // A prefix for both widths has the 32-bit DLLs in a directory of their own.
+        let apart = windows.join("syswow64");
+        let system = match self.bits()? {
+            Bits::Bits32 if apart.is_dir() => apart,
+            Bits::Bits32 | Bits::Bits64 => windows.join("system32"),
+        };
+        for name in shims {
+            let place = system.join(name);
+            match std::os::unix::fs::symlink(shim::dir_of(&self.prefix).join(name), &place) {
+                // From an earlier start, or from another one just now.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                done => done.map_err(at("link", &place))?,
+            }
+        }
+        Ok(())
     }
 
     /// What the loader says of itself: the fifth byte of an ELF file is its class.

@@ -4,13 +4,14 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Nested, Request, ledger_of_environment};
+use super::{Nested, Request};
 use clap::ValueEnum as _;
 
 use crate::children::{Policy, Settings};
 use crate::cli::ExecArgs;
 use crate::error::{Error, Result};
 use crate::hook::link::{self, Meaning};
+use crate::ledger;
 use crate::unix;
 
 /// The variable that says what is done for the guest's children.
@@ -28,7 +29,7 @@ pub fn from_words(words: &[OsString]) -> Option<Result<Request>> {
     let mut request = of_a_caller(words)?;
     Some(policy_of_environment().map(|children| {
         request.children = children;
-        request.ledger = ledger_of_environment();
+        request.ledger = ledger_of_surroundings();
         request
     }))
 }
@@ -92,8 +93,19 @@ pub fn from_args(args: ExecArgs) -> Result<Request> {
             Some(children) => children,
             None => policy_of_environment()?,
         },
-        ledger: args.ledger.or_else(ledger_of_environment),
+        ledger: args.ledger.or_else(ledger_of_surroundings),
         nested: None,
         words: args.words,
     })
+}
+
+/// The ledger of a call that names none: of the command that is wrapped around it, which even a caller that empties the
+/// environment cannot take away; else the one that the environment names.
+fn ledger_of_surroundings() -> Option<PathBuf> {
+    Settings::of_surroundings().and_then(|settings| settings.ledger).or_else(ledger_of_environment)
+}
+
+/// The ledger that the environment names.
+fn ledger_of_environment() -> Option<PathBuf> {
+    std::env::var_os(ledger::VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

@@ -1,0 +1,3 @@
+let broken = {
+  "a": 1,
+  b c
