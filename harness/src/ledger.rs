@@ -24,7 +24,7 @@ pub enum Start {
     Ran,
     /// Started under an emulator by another guest, or by a program of the host, through the kernel.
     Nested,
-    /// A program that the host runs itself.
+    /// A program of the host's: run by the host itself, or refused where one for another target was asked for.
     Native,
     /// Not started, for a reason that is not the program's.
     Infrastructure,

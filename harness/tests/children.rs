@@ -200,8 +200,14 @@ fn wrap_gives_the_commands_own_status_and_signal() {
         let run = within(dir.path(), &["wrap", "--quiet", "--", "sh", "-c", script]);
         assert_eq!((run.code, run.stderr.as_str()), (Some(code), ""), "{script}");
     }
-    let status =
-        triplecheck().current_dir(dir.path()).args(["wrap", "./static", "signal", "15"]).status().unwrap();
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = triplecheck();
+    command
+        .current_dir(dir.path())
+        .env("TMPDIR", temporary.path())
+        .args(["wrap", "./static", "signal", "15"]);
+    let status = command.status().unwrap();
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "nothing is left behind");
     assert_eq!(status.signal(), Some(15));
     let run = within(dir.path(), &["wrap", "no-such-command"]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
@@ -271,6 +277,35 @@ fn calls_of_the_hook_are_recorded_by_the_command_around_them() {
     for part in [format!("started: 1 of {AARCH64}\n"), "error: there is no program `./none`".to_owned()] {
         assert!(run.stderr.contains(&part), "{part}: {}", run.stderr);
     }
+}
+
+#[test]
+fn a_program_of_the_hosts_is_no_answer_and_no_failure_of_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    if guests(dir.path()).is_none() {
+        return;
+    }
+    let ledger = dir.path().join("ledger");
+    let bin = env!("CARGO_BIN_EXE_triplecheck");
+    // As a configure script does: what the host's own program would say is not asked for.
+    let script = format!(
+        "{bin} exec -t {AARCH64} -- getconf LFS_CFLAGS || {bin} exec -t {AARCH64} -- ./dynamic exit 0"
+    );
+    let run = ran(triplecheck()
+        .current_dir(dir.path())
+        .args(["wrap", "-t", AARCH64, "--ledger"])
+        .arg(&ledger)
+        .args(["--", "sh", "-c", &script]));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let text = std::fs::read_to_string(&ledger).unwrap();
+    let records: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (records[0]["verdict"].as_str(), records[0]["status"].as_u64()),
+        (Some("native"), Some(126)),
+        "{text}"
+    );
+    assert_eq!(records[1]["verdict"], "ran", "{text}");
 }
 
 #[test]

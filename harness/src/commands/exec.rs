@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use triplecheck_emulators::binary::{Binary, UnreadableBinary};
 use triplecheck_emulators::host::{Host, LocalHost};
 use triplecheck_emulators::launch::{CommandLine, EnvChange, Guest, Kind, Launch, Preparation};
-use triplecheck_emulators::lookup::{Decision, Options, lookup, lookup_binary, target_of};
+use triplecheck_emulators::lookup::{Decision, Obstacle, Options, lookup, lookup_binary, target_of};
 use triplecheck_emulators::machine::Machine;
 use triplecheck_emulators::target::Target;
 
@@ -116,6 +116,8 @@ struct Findings {
     version: Option<String>,
     /// Why the guest's children may not find their emulator.
     childless: Option<String>,
+    /// Whether it is a program of the host's, where one for another target was asked for.
+    of_the_host: bool,
 }
 
 /// Starts the program in our place. Comes back only with the reason why that was not possible.
@@ -163,6 +165,7 @@ fn prepare(request: &Request, findings: &mut Findings) -> Result<Ready, Refusal>
     let launch = match decision {
         Decision::Run(launch, _) => launch,
         Decision::Cannot(reason, _) => {
+            findings.of_the_host = reason.obstacle == Obstacle::WrongTarget && is_of_the_host(&host, &binary);
             let text = format!("cannot run `{}`: {}", program.display(), reason.text);
             let error = Error::world(text)
                 .hint(format!("triplecheck which {}", crate::shell::quote(&program.display().to_string())));
@@ -200,6 +203,11 @@ fn decide(host: &LocalHost, request: &Request, binary: &Binary, program: &Path) 
     let target = Target::parse(text).map_err(|unknown| refuse(125, crate::plan::unknown_triple(unknown)))?;
     let options = Options { origin: program.parent().map(Path::to_owned), ..request.options.clone() };
     Ok(lookup(host, &target, Some(binary), &options))
+}
+
+/// Whether this is a program that the host has for itself.
+fn is_of_the_host(host: &dyn Host, binary: &Binary) -> bool {
+    matches!(binary, Binary::Script(_)) || machine_of(binary) == Some(host.machine())
 }
 
 fn machine_of(binary: &Binary) -> Option<&'static Machine> {
@@ -249,6 +257,8 @@ fn record(request: &Request, findings: &Findings, refusal: Option<&Refusal>) -> 
     let Some(path) = &request.ledger else { return Ok(()) };
     let kind = findings.launch.as_ref().map(|launch| launch.emulator.kind);
     let verdict = match (refusal, kind) {
+        // Its answers would be the host's: a configure test that asks for `getconf` is rightly told no.
+        (Some(_), _) if findings.of_the_host => Start::Native,
         (Some(_), _) => Start::Infrastructure,
         (None, Some(Kind::Native)) => Start::Native,
         (None, _) if request.nested.is_some() => Start::Nested,

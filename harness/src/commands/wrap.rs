@@ -76,6 +76,9 @@ pub fn wrap(args: &WrapArgs) -> Result<ExitCode> {
         // A closed standard error leaves the status.
         let _ = anstream::stderr().write_all(outcome.summary().as_bytes());
     }
+    // Before we may end by a signal, which runs no destructor.
+    let path = dir.path().to_owned();
+    dir.close().about("remove", path)?;
     Ok(match status {
         Ended::Exited(0) if !outcome.is_clean() => ExitCode::from(69),
         Ended::Exited(code) => ExitCode::from(code),
