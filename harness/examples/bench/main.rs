@@ -175,7 +175,8 @@ impl Bench {
         // The harness leaves without waiting for its supervisors; here they are waited for, so that they are counted.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         let run = || {
-            let status = quiet(&self.binary).arg("-C").arg(&self.work).args(["run", "--json"]).status();
+            let status =
+                quiet(&self.binary).arg("-C").arg(&self.work).args(["run", "--json", "--no-cache"]).status();
             while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::empty()) {}
             status
         };
