@@ -118,9 +118,14 @@ fn state_dir(project: &Project) -> PathBuf {
 /// The last run in `dir`, which must not have come to its end.
 fn last_unfinished(dir: &Path) -> Result<String> {
     let nothing = || Error::user("there is no run to take up").hint("triplecheck run");
-    let names = fs_err::read_dir(dir).map_err(|_| nothing())?;
-    let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let last = names.max().ok_or_else(nothing)?;
+    let entries = fs_err::read_dir(dir).map_err(|_| nothing())?;
+    // By the time of the last event and not by name: of two runs in one second the process ids say nothing.
+    let runs = entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let written = fs_err::metadata(entry.path().join("events.jsonl")).ok()?.modified().ok()?;
+        Some((written, entry.file_name().into_string().ok()?))
+    });
+    let (_, last) = runs.max().ok_or_else(nothing)?;
     let events = crate::events::read(&dir.join(&last).join("events.jsonl"))?;
     if events.iter().any(|event| matches!(event, Event::RunFinished { interrupted: false, .. })) {
         let text = format!("the last run, `{last}`, came to its end: there is nothing to take up");
