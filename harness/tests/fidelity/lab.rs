@@ -8,6 +8,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
@@ -16,6 +18,7 @@ use tempfile::TempDir;
 use crate::families::{Family, Kind};
 
 /// Long enough to mean that something hangs, on a machine with many more processes than cores.
+const HANG_LIMIT: Duration = Duration::from_secs(120);
 const HANG: Timespec = Timespec { tv_sec: 120, tv_nsec: 0 };
 
 /// The source of the program that starts the others.
@@ -189,17 +192,36 @@ impl Running {
 
     /// The next change of its state, in words.
     pub(crate) fn change(&self) -> String {
-        state(waitpid(Some(self.pid), WaitOptions::UNTRACED | WaitOptions::CONTINUED).unwrap().unwrap().1)
+        state(self.await_change(WaitOptions::UNTRACED | WaitOptions::CONTINUED))
     }
 
     /// Waits for its end and describes it, with what it has printed since.
     pub(crate) fn end(mut self, way: &Way) -> String {
-        let (_, status) = waitpid(Some(self.pid), WaitOptions::empty()).unwrap().unwrap();
+        let status = self.await_change(WaitOptions::empty());
         let stdout = self.rest();
         let mut stderr = Vec::new();
         await_readable(&self.stderr, "somebody keeps the guest's stderr");
         self.stderr.read_to_end(&mut stderr).unwrap();
         way.describe(ExitStatus::from_raw(status.as_raw()), &stdout, &stderr)
+    }
+
+    /// Waits for a change of its state; whoever hangs is killed and fails the row.
+    fn await_change(&self, which: WaitOptions) -> WaitStatus {
+        let (done, ended) = mpsc::channel::<()>();
+        let pid = self.pid;
+        std::thread::scope(|scope| {
+            let watch = scope.spawn(move || {
+                let hangs = ended.recv_timeout(HANG_LIMIT) == Err(RecvTimeoutError::Timeout);
+                if hangs {
+                    kill_process(pid, Signal::KILL).unwrap();
+                }
+                hangs
+            });
+            let status = waitpid(Some(pid), which).unwrap().unwrap().1;
+            drop(done);
+            assert!(!watch.join().unwrap(), "the guest does not change its state");
+            status
+        })
     }
 
     fn rest(&mut self) -> Vec<u8> {

@@ -25,9 +25,20 @@ static rlim_t amount(const char *text) {
     return strcmp(text, "unlimited") == 0 ? RLIM_INFINITY : strtoull(text, NULL, 10);
 }
 
+// Every signal as a login shell leaves it: a shell without job control starts what it puts in the background with SIGINT and
+// SIGQUIT ignored, and that is inherited.
+static void signals_as_usual(void) {
+    sigset_t none;
+    sigemptyset(&none);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) == -1) fail("sigprocmask");
+    // The C library keeps two real-time signals to itself, and KILL and STOP are what they are.
+    for (int number = 1; number <= SIGRTMAX; number++) signal(number, SIG_DFL);
+}
+
 int main(int argc, char **argv) {
     int at = 1;
     (void)argc;
+    signals_as_usual();
     while (strcmp(argv[at], "--") != 0) {
         const char *verb = argv[at++];
         if (strcmp(verb, "close") == 0) {
