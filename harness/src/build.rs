@@ -1,5 +1,6 @@
 //! Builds the programs of a suite for the host and for every target: one cargo call for all of them, the C
-//! compiler of each, or files that are there already.
+//! compiler of each, or files that are there already. Each program is told of as soon as it is there, so that it can be
+//! run while others are built.
 //!
 //! A build that fails for one target leaves the others whole; its text is kept and told once.
 
@@ -11,20 +12,25 @@ mod resolve;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::events::BuildFailure;
-
 pub use resolve::resolve;
 
-/// A program of a suite, built for some targets.
+/// A program of a suite, built for one target.
 #[derive(Debug, Clone)]
-pub struct Program {
+pub struct Piece {
+    /// What makes it the same program on all targets; no two programs of a suite have the same.
+    pub id: String,
     /// Its name in cases.
     pub name: String,
-    /// The file for each target, by target as text; the host's triple is the baseline.
-    pub files: BTreeMap<String, PathBuf>,
     /// What kind of program it is.
     pub kind: ProgramKind,
+    /// The target as text; the host's triple is the baseline.
+    pub target: String,
+    /// The file.
+    pub file: PathBuf,
 }
+
+/// Is told of every program when it is there.
+pub type Told<'a> = &'a mut dyn FnMut(Piece);
 
 /// What kind of program, and what it needs to be started as its build system would.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,13 +51,4 @@ pub enum ProgramKind {
         /// Variables that `cargo test` sets, the same for all targets.
         env: Vec<(String, String)>,
     },
-}
-
-/// What a build came to.
-#[derive(Debug, Default)]
-pub struct Built {
-    /// The programs that there are for at least the host or one target.
-    pub programs: Vec<Program>,
-    /// What failed.
-    pub failures: Vec<BuildFailure>,
 }

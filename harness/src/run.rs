@@ -1,8 +1,10 @@
 //! The main job: build, run natively and on every target, compare, and record every step as an event.
 //!
-//! One thread coordinates: it owns the events and the comparisons. Workers only run guests. A target's run of
-//! a case starts when the native one has ended, because its deadline comes from the native duration.
+//! One thread coordinates: it owns the events and the comparisons. Another one builds, workers only run guests, and all
+//! tell the coordinator over one channel. A target's run of a case starts when its program is there and the native one has
+//! ended, because its deadline comes from the native duration.
 
+mod builds;
 mod cache;
 mod cached;
 mod cell;
@@ -95,12 +97,11 @@ pub fn run(run: &Run<'_>, observer: &mut dyn Observer) -> Result<Summary> {
     fs_err::create_dir_all(&run.run_dir).about("create", &run.run_dir)?;
     let log = Log::create(&run.run_dir.join("events.jsonl"))?;
     let mut recorder = Recorder { log, summary: Summary::default(), observer, started: Instant::now() };
-    let mut guests = guests::Guests::prepare(run)?;
+    let guests = guests::Guests::prepare(run)?;
     let started = RunStarted { children: children(run, &guests)?, ..started(run, &guests) };
     recorder.record(Event::RunStarted(started))?;
     guests.report_blocked(run, &mut recorder)?;
-    let built = guests.build(run, &mut recorder)?;
-    let started = schedule::schedule(run, &guests, &built, &mut recorder)?;
+    let started = schedule::schedule(run, &guests, &mut recorder)?;
     let interrupted = run.stop.is_stopped();
     let duration_ms = millis(recorder.started.elapsed());
     recorder.record(Event::RunFinished { duration_ms, interrupted, started })?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use super::{Built, Program, ProgramKind};
+use super::{Piece, ProgramKind, Told};
 use crate::error::{About as _, Error, Result};
 use crate::events::BuildFailure;
 use crate::plan::PlannedSuite;
@@ -42,7 +42,8 @@ pub fn build(
     targets: &[CTarget],
     out_dir: &Path,
     jobs: usize,
-) -> Result<Built> {
+    told: Told<'_>,
+) -> Result<Vec<BuildFailure>> {
     let mut units = Vec::new();
     for source in sources {
         let name = source.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
@@ -51,27 +52,26 @@ pub fn build(
             units.push(unit(suite, name, source, &hash, target, out_dir));
         }
     }
-    let mut built = Built::default();
-    let mut programs: BTreeMap<String, Program> = BTreeMap::new();
-    for (unit, result) in compile_all(&units, jobs) {
+    let mut failures = BTreeMap::new();
+    compile_all(&units, jobs, &mut |index, result| {
+        let unit = &units[index];
         match result? {
-            None => {
-                let program = programs.entry(unit.name.to_owned()).or_insert_with(|| Program {
-                    name: unit.name.to_owned(),
-                    files: BTreeMap::new(),
-                    kind: ProgramKind::Plain,
-                });
-                program.files.insert(unit.target.target.clone(), unit.output.clone());
-            }
-            Some(text) => built.failures.push(BuildFailure {
+            None => told(Piece {
+                id: unit.name.to_owned(),
+                name: unit.name.to_owned(),
+                kind: ProgramKind::Plain,
                 target: unit.target.target.clone(),
-                program: Some(unit.name.to_owned()),
-                text,
+                file: unit.output.clone(),
             }),
+            Some(text) => {
+                let (target, program) = (unit.target.target.clone(), Some(unit.name.to_owned()));
+                failures.insert(index, BuildFailure { target, program, text });
+            }
         }
-    }
-    built.programs = programs.into_values().collect();
-    Ok(built)
+        Ok(())
+    })?;
+    // In the order of the sources, whichever was compiled first.
+    Ok(failures.into_values().collect())
 }
 
 fn unit<'a>(
@@ -124,8 +124,12 @@ fn hash_source(source: &Path) -> Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// Compiles what has changed, and gives the results in the order of `units`.
-fn compile_all<'a>(units: &'a [Unit<'a>], jobs: usize) -> Vec<(&'a Unit<'a>, Result<Option<String>>)> {
+/// Compiles what has changed, and hands every result over as it comes, by position in `units`. The first error ends it.
+fn compile_all(
+    units: &[Unit<'_>],
+    jobs: usize,
+    each: &mut dyn FnMut(usize, Result<Option<String>>) -> Result<()>,
+) -> Result<()> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -133,16 +137,15 @@ fn compile_all<'a>(units: &'a [Unit<'a>], jobs: usize) -> Vec<(&'a Unit<'a>, Res
             let (sender, next) = (sender.clone(), &next);
             scope.spawn(move || {
                 while let Some((index, unit)) = next_of(next, units) {
-                    // The receiver outlives the scope.
-                    let _ = sender.send((index, compile(unit)));
+                    if sender.send((index, compile(unit))).is_err() {
+                        break;
+                    }
                 }
             });
         }
-    });
-    drop(sender);
-    let mut results: Vec<(usize, Result<Option<String>>)> = receiver.into_iter().collect();
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(index, result)| (&units[index], result)).collect()
+        drop(sender);
+        receiver.into_iter().try_for_each(|(index, result)| each(index, result))
+    })
 }
 
 fn next_of<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{Program, ProgramKind};
+use super::{Piece, ProgramKind};
 use crate::error::{About as _, Result};
 use crate::plan::CargoOrigin;
 use crate::toolchain::{CargoTarget, Toolchain};
@@ -28,12 +28,12 @@ pub struct DocCall {
 }
 
 /// The documentation tests of a package as a program of every target, the host first in `targets`.
-pub fn program(
+pub fn pieces(
     toolchain: &Toolchain,
     origin: &CargoOrigin,
     targets: &[CargoTarget],
     target_dir: &Path,
-) -> Result<Program> {
+) -> Result<Vec<Piece>> {
     let hook = std::env::current_exe().about("find", "/proc/self/exe")?;
     let mut calls = BTreeMap::new();
     for target in targets {
@@ -55,8 +55,14 @@ pub fn program(
         let dir = origin.manifest_path.parent().map(Path::to_path_buf).unwrap_or_default();
         calls.insert(target.triple.clone(), DocCall { args, env, dir });
     }
-    let files = calls.keys().map(|triple| (triple.clone(), toolchain.cargo.clone())).collect();
-    Ok(Program { name: NAME.to_owned(), files, kind: ProgramKind::CargoDoc { calls } })
+    let piece = |triple: &String| Piece {
+        id: NAME.to_owned(),
+        name: NAME.to_owned(),
+        kind: ProgramKind::CargoDoc { calls: calls.clone() },
+        target: triple.clone(),
+        file: toolchain.cargo.clone(),
+    };
+    Ok(calls.keys().map(piece).collect())
 }
 
 /// cargo's configuration that makes the hook the runner for a target: a list, because a word of a variable ends at a blank.

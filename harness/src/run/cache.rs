@@ -6,7 +6,7 @@
 //! Whatever is not in the key (the time, the network, a file elsewhere) must not matter, and `--no-cache` is for guests to
 //! which it does. Only results that are as they should be are kept: a finding is always found again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -16,11 +16,12 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 use triplecheck_emulators::launch::{EnvChange, Launch, Preparation, wine_shim_dir};
 
+use super::keys::Pair;
 use crate::error::{About as _, Result};
 use crate::events::{Cell, NotRun};
 
 /// Part of every key: to be raised when the meaning of an entry changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A file of results that has grown beyond this is begun anew: nobody waits for the results of last year.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -71,12 +72,15 @@ pub(super) struct Key(blake3::Hash);
 #[derive(Debug)]
 pub(super) struct Cache {
     known: HashMap<Key, Entry>,
+    natives: HashSet<Key>,
     file: Option<fs_err::File>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Line {
     key: String,
+    /// The key of its native side.
+    native: String,
     entry: Entry,
     /// The run that found what is not as it should be: believed only by who takes up that very run.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -86,7 +90,7 @@ struct Line {
 impl Cache {
     /// A cache that holds nothing and keeps nothing.
     pub(super) fn none() -> Self {
-        Self { known: HashMap::new(), file: None }
+        Self { known: HashMap::new(), natives: HashSet::new(), file: None }
     }
 
     /// Reads the results at `path`, and with those that are as they should be all that the run `resumed` had found. A line
@@ -103,9 +107,14 @@ impl Cache {
         let lines =
             text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
         let believed = lines.filter(|line| line.only_of.is_none() || line.only_of.as_deref() == resumed);
-        let known =
-            believed.filter_map(|line| Some((Key(blake3::Hash::from_hex(line.key).ok()?), line.entry)));
-        let known = known.collect();
+        let (mut known, mut natives) = (HashMap::new(), HashSet::new());
+        for line in believed {
+            let keys = [line.key, line.native].map(blake3::Hash::from_hex);
+            if let [Ok(key), Ok(native)] = keys {
+                known.insert(Key(key), line.entry);
+                natives.insert(Key(native));
+            }
+        }
         if let Some(parent) = path.parent() {
             fs_err::create_dir_all(parent).about("make", parent)?;
         }
@@ -113,17 +122,23 @@ impl Cache {
         if text.last().is_some_and(|byte| *byte != b'\n') {
             file.write_all(b"\n").about("write", path)?;
         }
-        Ok(Self { known, file: Some(file) })
+        Ok(Self { known, natives, file: Some(file) })
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&Entry> {
         self.known.get(&key)
     }
 
+    /// Whether something is known of which this is the native side.
+    pub(super) fn knows_native(&self, native: Key) -> bool {
+        self.natives.contains(&native)
+    }
+
     /// Keeps an entry for later runs, or with `only_of` for who takes up this one; for this one it is of no use any more.
-    pub(super) fn put(&mut self, key: Key, entry: Entry, only_of: Option<&str>) -> Result<()> {
+    pub(super) fn put(&mut self, keys: Pair, entry: Entry, only_of: Option<&str>) -> Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let line = Line { key: key.0.to_hex().to_string(), entry, only_of: only_of.map(str::to_owned) };
+        let [key, native] = [keys.whole, keys.native].map(|key| key.0.to_hex().to_string());
+        let line = Line { key, native, entry, only_of: only_of.map(str::to_owned) };
         let Ok(mut text) = serde_json::to_vec(&line) else { return Ok(()) };
         text.push(b'\n');
         let path = file.path().to_owned();
@@ -132,6 +147,7 @@ impl Cache {
 }
 
 /// Collects what a result depends on. Every part is framed by its length, so that no two lists of parts look alike.
+#[derive(Clone)]
 pub(super) struct KeyOf {
     hasher: blake3::Hasher,
 }
@@ -264,6 +280,10 @@ mod tests {
         key.finish()
     }
 
+    fn pair(part: &str) -> Pair {
+        Pair { native: key(&["native", part]), whole: key(&[part]) }
+    }
+
     #[test]
     fn parts_do_not_run_into_each_other() {
         assert_ne!(key(&["ab", "c"]), key(&["a", "bc"]));
@@ -286,14 +306,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("cache/results.jsonl");
         let mut cache = Cache::open(&path, None).unwrap();
-        cache.put(key(&["a"]), Entry::default(), None).unwrap();
-        cache.put(key(&["found"]), Entry::default(), Some("first")).unwrap();
+        cache.put(pair("a"), Entry::default(), None).unwrap();
+        cache.put(pair("found"), Entry::default(), Some("first")).unwrap();
         drop(cache);
         let mut file = fs_err::OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"key\":\"00").unwrap();
         let mut cache = Cache::open(&path, None).unwrap();
         assert!(cache.get(key(&["a"])).is_some() && cache.get(key(&["b"])).is_none());
-        cache.put(key(&["b"]), Entry::default(), None).unwrap();
+        assert!(cache.knows_native(pair("a").native) && !cache.knows_native(pair("b").native));
+        cache.put(pair("b"), Entry::default(), None).unwrap();
         assert!(Cache::open(&path, None).unwrap().get(key(&["b"])).is_some());
         let found = |resumed| Cache::open(&path, resumed).unwrap().get(key(&["found"])).is_some();
         assert_eq!([None, Some("other"), Some("first")].map(found), [false, false, true]);

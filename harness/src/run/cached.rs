@@ -1,9 +1,10 @@
 //! The coordinator's way to the cache: which results need not be found again, and which are kept.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::Run;
-use super::cache::{Cache, Entry, Key};
+use super::cache::{Cache, Entry};
 use super::cell::Starter;
 use super::guests::Guest;
 use super::keys;
@@ -22,7 +23,7 @@ pub(super) struct Cached<'a> {
 }
 
 /// The keys of what is being run, under which it will be kept.
-pub(super) type Keys = HashMap<Place, Key>;
+pub(super) type Keys = HashMap<Place, keys::Pair>;
 
 impl Cached<'_> {
     /// What an earlier run recorded of this, if nothing that it depends on has changed. Where there is nothing, the key is
@@ -31,16 +32,26 @@ impl Cached<'_> {
         &self,
         run: &Run<'_>,
         guest: &Guest,
-        (place, planned): (Place, &PlannedTarget),
+        sides: &keys::Sides<'_>,
+        place: Place,
         keys: &mut Keys,
     ) -> Option<Entry> {
         run.cache.as_ref()?;
-        let key = keys::key(run, self.starter, self.host, planned, guest, &guest.cases[place.1])?;
-        let entry = self.cache.get(key).cloned();
+        let case = &guest.cases[place.1];
+        let key = keys::key(run, self.starter, guest, case, sides)?;
+        let entry = self.cache.get(key.whole).cloned();
         if entry.is_none() {
             keys.insert(place, key);
         }
         entry
+    }
+
+    /// Whether an earlier run may have found something with this very native side: then it is not worth running before
+    /// some target is known to need it.
+    pub(super) fn may_know(&self, run: &Run<'_>, guest: &Guest, case: usize, native: &Path) -> bool {
+        run.cache.is_some()
+            && keys::native(run, self.starter, self.host, guest, &guest.cases[case], native)
+                .is_some_and(|key| self.cache.knows_native(key))
     }
 }
 

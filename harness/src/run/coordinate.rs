@@ -1,7 +1,7 @@
-//! The coordinator: starts the native side of every case, then its targets, and turns every result into an
-//! event. It alone compares, so that events stand in one order.
+//! The coordinator: starts the native side of every case as soon as its program is there, then its targets, and turns
+//! every result into an event. It alone compares, so that events stand in one order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::cached::{Cached, Keys, Place};
 use super::guests::{Guest, GuestCase, Guests};
 use super::judge::{self, Judged, Runs};
 use super::keep;
-use super::schedule::{Done, Queue, Task};
+use super::schedule::{Done, News, Queue, Task};
 use super::tests_batch::Tests;
 use super::{Blocked, Recorder, Run, millis};
 use crate::build::ProgramKind;
@@ -23,8 +23,9 @@ use crate::libtest::TestOutcome;
 use crate::observation::{End, Observation};
 use crate::plan::PlannedTarget;
 use crate::verdict::{Verdict, Weight};
+use cases::{Known, Native, NativeDone};
 
-mod todo;
+mod cases;
 
 /// Deadlines where none is given. Natively a program has a minute and a test binary ten; a target has the
 /// native time times what its emulator costs at worst, and never less than a minute, so that a slow machine
@@ -44,71 +45,75 @@ fn patience(kind: Option<Kind>) -> u32 {
     }
 }
 
-/// The native side of a case, kept until all its targets are compared.
-struct Native {
-    done: Arc<Done>,
-    waiting: usize,
-}
-
 /// Decides what is run next, and compares what was run.
 pub(super) struct Coordinator<'a, 'r> {
     run: &'a Run<'a>,
     guests: &'a Guests,
-    built: &'a [Guest],
     recorder: &'a mut Recorder<'r>,
     queue: &'a Queue,
-    native: BTreeMap<(usize, usize), Native>,
+    /// The programs there are so far, with what has become of their cases.
+    known: Vec<Known>,
+    /// Where a program of a suite stands among them.
+    index: HashMap<(usize, String), usize>,
+    /// Whether there may be more.
+    building: bool,
     /// Tasks that were queued and have no result yet.
     outstanding: usize,
     today: Date,
     cached: Cached<'a>,
     keys: Keys,
-    /// The targets on which a case is still to be run.
-    todo: BTreeMap<(usize, usize), Vec<usize>>,
 }
 
 impl<'a, 'r> Coordinator<'a, 'r> {
     pub(super) fn new(
         run: &'a Run<'a>,
         guests: &'a Guests,
-        built: &'a [Guest],
         recorder: &'a mut Recorder<'r>,
         queue: &'a Queue,
         cached: Cached<'a>,
     ) -> Self {
-        let (native, outstanding, today) = (BTreeMap::new(), 0, Date::today());
-        let (keys, todo) = (Keys::new(), BTreeMap::new());
-        Self { run, guests, built, recorder, queue, native, outstanding, today, cached, keys, todo }
+        Self {
+            run,
+            guests,
+            recorder,
+            queue,
+            known: Vec::new(),
+            index: HashMap::new(),
+            building: true,
+            outstanding: 0,
+            today: Date::today(),
+            cached,
+            keys: Keys::new(),
+        }
     }
 
     /// Runs everything. The first error of ours or the world's ends it; what was recorded stays.
-    pub(super) fn coordinate(&mut self, results: &mpsc::Receiver<(Task, Result<Done>)>) -> Result<()> {
-        for (guest, program) in self.built.iter().enumerate() {
-            if program.kind == ProgramKind::HostOnly {
-                self.host_only(program)?;
-                continue;
-            }
-            for case in 0..program.cases.len() {
-                let todo = self.todo(guest, case)?;
-                if todo.is_empty() {
-                    continue;
+    pub(super) fn coordinate(&mut self, news: &mpsc::Receiver<News>) -> Result<()> {
+        while self.building || self.outstanding > 0 {
+            let gone = |_| Error::ours("all workers are gone while guests are to be run");
+            match news.recv().map_err(gone)? {
+                News::Recorded(event) => self.recorder.record(event)?,
+                News::Built(suite, piece) => self.built(suite, piece)?,
+                News::SuiteBuilt(suite) => self.suite_built(suite)?,
+                News::BuildsEnded(outcome) => {
+                    outcome?;
+                    self.building = false;
+                    self.queue.no_more_builds();
                 }
-                self.todo.insert((guest, case), todo);
-                let deadline = Self::native_deadline(&program.cases[case], &program.kind);
-                self.push(Task { guest, case, target: None, deadline, passed_natively: None });
-            }
-        }
-        while self.outstanding > 0 {
-            let (task, done) =
-                results.recv().map_err(|_| Error::ours("all workers are gone while guests are to be run"))?;
-            self.outstanding -= 1;
-            let done = done?;
-            match task.target {
-                None => self.native_done(&task, done)?,
-                Some(target) => self.target_done(&task, target, &done)?,
+                News::Done(task, done) => {
+                    self.outstanding -= 1;
+                    self.done(&task, done?)?;
+                }
             }
         }
         Ok(())
+    }
+
+    fn done(&mut self, task: &Task, done: Done) -> Result<()> {
+        match task.target {
+            None => self.native_done(task, done),
+            Some(target) => self.target_done(task, target, &done),
+        }
     }
 
     fn push(&mut self, task: Task) {
@@ -130,9 +135,8 @@ impl<'a, 'r> Coordinator<'a, 'r> {
     }
 
     fn native_done(&mut self, task: &Task, done: Done) -> Result<()> {
-        let guest = &self.built[task.guest];
-        let case = &guest.cases[task.case];
-        self.observed(guest, case, &done)?;
+        let (guest, case) = (task.guest.clone(), task.place.1);
+        self.observed(&guest, &guest.cases[case], &done)?;
         let passed = match &done {
             Done::Tests(tests) => Some(Arc::new(passed(tests))),
             Done::Program(..) | Done::Blocked(_) => None,
@@ -140,16 +144,19 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         let took = match &done {
             Done::Tests(tests) => tests.wall,
             Done::Program(observation, _) => observation.wall,
+            Done::Blocked(_) => Duration::ZERO,
+        };
+        let native = match done {
             Done::Blocked(blocked) => {
                 let reason = format!("its native side did not run: {}", blocked.reason);
-                return self.no_target_runs(task, &Blocked { reason, fix: blocked.fix.clone() });
+                Native::Blocked(Blocked { reason, fix: blocked.fix })
+            }
+            done @ (Done::Tests(_) | Done::Program(..)) => {
+                Native::Done(NativeDone { done: Arc::new(done), took, passed })
             }
         };
-        let waiting = self.ready(task, took, passed.as_ref());
-        if waiting > 0 {
-            self.native.insert((task.guest, task.case), Native { done: Arc::new(done), waiting });
-        }
-        Ok(())
+        self.known[task.place.0].cases[case].native = native;
+        self.advance(task.place)
     }
 
     fn observed(&mut self, guest: &Guest, case: &GuestCase, done: &Done) -> Result<()> {
@@ -166,17 +173,13 @@ impl<'a, 'r> Coordinator<'a, 'r> {
     }
 
     fn target_done(&mut self, task: &Task, target: usize, done: &Done) -> Result<()> {
-        let key = (task.guest, task.case);
-        let Some(entry) = self.native.get_mut(&key) else {
+        let Native::Done(native) = &self.known[task.place.0].cases[task.place.1].native else {
             return Err(Error::ours("a target was run before its native side"));
         };
-        let native = entry.done.clone();
-        entry.waiting -= 1;
-        if entry.waiting == 0 {
-            self.native.remove(&key);
-        }
-        let guest = &self.built[task.guest];
-        let case = &guest.cases[task.case];
+        let native = native.done.clone();
+        self.settle(task.place, target);
+        let guest = &*task.guest;
+        let case = &guest.cases[task.place.1];
         let planned = &self.run.plan.targets[target];
         match (&*native, done) {
             (_, Done::Blocked(blocked)) => {
@@ -184,7 +187,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 self.recorder.record(Event::NotRun(not_run))
             }
             (Done::Program(native, _), Done::Program(observation, kind)) => {
-                let place = (task.guest, task.case, target);
+                let place = (task.place.0, task.place.1, target);
                 self.program_done(place, guest, case, planned, (native, observation), *kind)
             }
             (Done::Tests(native), Done::Tests(tests)) => {
@@ -193,7 +196,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                     // A test without an outcome was not reached; it is not lost.
                     events.retain(|event| matches!(event, Event::Cell(_)));
                 }
-                self.found((task.guest, task.case, target), events)
+                self.found((task.place.0, task.place.1, target), events)
             }
             (Done::Tests(_), Done::Program(observation, kind)) => {
                 self.lost_tests(guest, case, planned, observation, *kind)

@@ -1,22 +1,19 @@
-//! From suites to guests: what can be built and run for which target, and why not otherwise.
+//! From suites to guests: what can be run for which target and why not otherwise, and the cases of a program.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::collections::HashMap;
+use std::path::Path;
 
 use triplecheck_emulators::binary::UnreadableBinary;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, Obstacle, Reason, lookup};
 use triplecheck_emulators::target::Target;
 
-use super::{Blocked, Recorder, Run, millis};
-use crate::build::c::CTarget;
-use crate::build::cargo::CargoBuild;
-use crate::build::{self, Built, ProgramKind};
+use super::{Blocked, Recorder, Run};
+use crate::build::{Piece, ProgramKind};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::plan::{Origin, PlannedCase, PlannedSuite};
-use crate::toolchain::{self, CargoTarget, Fix, Toolchain, Unbuildable};
+use crate::toolchain::Toolchain;
 
 /// A program with the cases in which it is run.
 #[derive(Debug, Clone)]
@@ -25,8 +22,6 @@ pub struct Guest {
     pub suite: String,
     /// The program's name; empty for a library's unit tests.
     pub program: String,
-    /// Its file for each target, by target as text.
-    pub files: BTreeMap<String, PathBuf>,
     /// What kind of program it is.
     pub kind: ProgramKind,
     /// Its cases that the filters select.
@@ -48,7 +43,7 @@ pub struct GuestCase {
 
 /// What is known about targets before anything is built.
 pub(crate) struct Guests {
-    toolchain: Option<Toolchain>,
+    pub(super) toolchain: Option<Toolchain>,
     /// The host as a target.
     pub(crate) host: Target,
     blocked: HashMap<String, Blocked>,
@@ -110,112 +105,6 @@ impl Guests {
         }
         Ok(())
     }
-
-    /// Builds every suite that the filters want.
-    pub(crate) fn build(&mut self, run: &Run<'_>, recorder: &mut Recorder<'_>) -> Result<Vec<Guest>> {
-        let mut guests = Vec::new();
-        for suite in run.plan.suites.iter().filter(|suite| run.plan.wants_suite(&suite.name)) {
-            let targets: Vec<Target> = run
-                .plan
-                .targets
-                .iter()
-                .map(|planned| planned.target.clone())
-                .filter(|target| self.blocked(target).is_none())
-                .collect();
-            let what = describe(&suite.origin, targets.len() + 1);
-            recorder.record(Event::BuildStarted { suite: suite.name.clone(), what })?;
-            let begun = Instant::now();
-            let built = match &suite.origin {
-                Origin::Cargo(_) => self.build_cargo(run, suite, &targets, recorder)?,
-                Origin::C { sources } => self.build_c(run, suite, sources, &targets, recorder)?,
-                Origin::Prebuilt { paths } => build::resolve(&suite.name, paths, &self.host, &targets),
-                Origin::Command { words } => command(run, suite, words, &self.host, &targets)?,
-            };
-            let duration_ms = millis(begun.elapsed());
-            let failures = built.failures.clone();
-            recorder.record(Event::BuildFinished { suite: suite.name.clone(), duration_ms, failures })?;
-            guests.extend(select(run, suite, built));
-        }
-        Ok(guests)
-    }
-
-    fn build_cargo(
-        &self,
-        run: &Run<'_>,
-        suite: &PlannedSuite,
-        targets: &[Target],
-        recorder: &mut Recorder<'_>,
-    ) -> Result<Built> {
-        let Origin::Cargo(origin) = &suite.origin else { return Ok(Built::default()) };
-        let toolchain =
-            self.toolchain.as_ref().ok_or_else(|| Error::ours("no toolchain for a cargo suite"))?;
-        let mut buildable: Vec<CargoTarget> = Vec::new();
-        for target in std::iter::once(&self.host).chain(targets) {
-            match toolchain.cargo_target(run.host, target) {
-                Ok(cargo_target) => buildable.push(cargo_target),
-                Err(unbuildable) => not_built(suite, target, unbuildable, &self.host, recorder)?,
-            }
-        }
-        let target_dir = run.build_dir.join("cargo");
-        if origin.doc {
-            let program = build::doc::program(toolchain, origin, &buildable, &target_dir)?;
-            return Ok(Built { programs: vec![program], failures: Vec::new() });
-        }
-        let call = CargoBuild { toolchain, origin, targets: &buildable, target_dir: &target_dir };
-        build::cargo::build(&call)
-    }
-
-    fn build_c(
-        &self,
-        run: &Run<'_>,
-        suite: &PlannedSuite,
-        sources: &[PathBuf],
-        targets: &[Target],
-        recorder: &mut Recorder<'_>,
-    ) -> Result<Built> {
-        let mut buildable = Vec::new();
-        for target in std::iter::once(&self.host).chain(targets) {
-            match toolchain::cc(run.host, target, &self.host) {
-                Ok(cc) => buildable.push(CTarget {
-                    target: target.to_string(),
-                    cc,
-                    exe_suffix: target.facts().exe_suffix,
-                }),
-                Err(unbuildable) => not_built(suite, target, unbuildable, &self.host, recorder)?,
-            }
-        }
-        build::c::build(suite, sources, &buildable, &run.build_dir.join("c"), run.jobs)
-    }
-}
-
-/// A target for which a suite cannot be built is not run, with the fix; without the host nothing can be
-/// compared at all, which is an error.
-fn not_built(
-    suite: &PlannedSuite,
-    target: &Target,
-    unbuildable: Unbuildable,
-    host: &Target,
-    recorder: &mut Recorder<'_>,
-) -> Result<()> {
-    if target == host {
-        let error = Error::world(format!(
-            "the native side of `{}` cannot be built: {}",
-            suite.name, unbuildable.text
-        ));
-        return Err(fix_of(&unbuildable, target).into_iter().fold(error, Error::hint));
-    }
-    let fix = fix_of(&unbuildable, target);
-    let blocked = Blocked { reason: unbuildable.text, fix };
-    recorder.record(Event::NotRun(blocked.not_run(&suite.name, "*", target)))
-}
-
-/// The command, or the advice, that would make a target buildable.
-fn fix_of(unbuildable: &Unbuildable, target: &Target) -> Option<String> {
-    let advice = unbuildable.fixes.iter().find_map(|fix| match fix {
-        Fix::Advise(advice) => Some(advice.clone()),
-        Fix::Install(_) | Fix::AddTarget(_) | Fix::AddSource | Fix::BuildStd(_) => None,
-    });
-    advice.or_else(|| (!unbuildable.fixes.is_empty()).then(|| format!("triplecheck setup {target}")))
 }
 
 /// The rustc under which both sides are built.
@@ -229,71 +118,33 @@ fn toolchain(run: &Run<'_>, targets: &[Target]) -> Result<Toolchain> {
     })
 }
 
-fn describe(origin: &Origin, targets: usize) -> String {
-    match origin {
-        Origin::Cargo(origin) if origin.tests => format!("test binaries for {targets} targets"),
-        Origin::Cargo(_) => format!("programs for {targets} targets"),
-        Origin::C { sources } => format!("{} C programs for {targets} targets", sources.len()),
-        Origin::Prebuilt { .. } => "nothing, the files are there".to_owned(),
-        Origin::Command { .. } => "nothing, it is a command".to_owned(),
-    }
-}
-
-/// A host command: the same program for every target, with the triple among its words.
-fn command(
-    run: &Run<'_>,
-    suite: &PlannedSuite,
-    words: &[String],
-    host: &Target,
-    targets: &[Target],
-) -> Result<Built> {
-    let name = words.first().map_or("", String::as_str);
-    let program = if name.contains('/') {
-        Some(run.plan.root.join(name))
-    } else {
-        run.host.find_program(name).map(|program| program.path)
+/// The guest that a program is, with the cases that the filters select.
+pub(super) fn guest(run: &Run<'_>, suite: &PlannedSuite, piece: &Piece) -> Guest {
+    let refinement = suite.refinement(&piece.name);
+    let is_test = matches!(piece.kind, ProgramKind::CargoTest { .. } | ProgramKind::CargoDoc { .. });
+    let name = |case: &PlannedCase| match (&case.name, piece.name.as_str()) {
+        (Some(case), "") => case.clone(),
+        (Some(case), program) => format!("{program}::{case}"),
+        (None, program) => program.to_owned(),
     };
-    let Some(program) = program.filter(|program| program.is_file()) else {
-        return Err(Error::user(format!("the suite `{}` names no program: `{name}`", suite.name)));
+    let cases: Vec<GuestCase> = refinement
+        .cases
+        .iter()
+        .map(|case| GuestCase { name: name(case), plan: case.clone() })
+        .filter(|case| is_test || run.plan.wants(&suite.name, &case.name))
+        .collect();
+    let (test_args, isolation) = match &suite.origin {
+        Origin::Cargo(origin) => (origin.test_args.clone(), origin.isolation),
+        Origin::C { .. } | Origin::Prebuilt { .. } | Origin::Command { .. } => Default::default(),
     };
-    let files =
-        std::iter::once(host).chain(targets).map(|target| (target.to_string(), program.clone())).collect();
-    let program = build::Program { name: suite.name.clone(), files, kind: ProgramKind::Plain };
-    Ok(Built { programs: vec![program], failures: Vec::new() })
-}
-
-/// The guests with the cases that the filters select.
-fn select(run: &Run<'_>, suite: &PlannedSuite, built: Built) -> Vec<Guest> {
-    let mut guests = Vec::new();
-    for program in built.programs {
-        let refinement = suite.refinement(&program.name);
-        let is_test = matches!(program.kind, ProgramKind::CargoTest { .. } | ProgramKind::CargoDoc { .. });
-        let name = |case: &PlannedCase| match (&case.name, program.name.as_str()) {
-            (Some(case), "") => case.clone(),
-            (Some(case), program) => format!("{program}::{case}"),
-            (None, program) => program.to_owned(),
-        };
-        let cases: Vec<GuestCase> = refinement
-            .cases
-            .iter()
-            .map(|case| GuestCase { name: name(case), plan: case.clone() })
-            .filter(|case| is_test || run.plan.wants(&suite.name, &case.name))
-            .collect();
-        let (test_args, isolation) = match &suite.origin {
-            Origin::Cargo(origin) => (origin.test_args.clone(), origin.isolation),
-            Origin::C { .. } | Origin::Prebuilt { .. } | Origin::Command { .. } => Default::default(),
-        };
-        guests.push(Guest {
-            suite: suite.name.clone(),
-            program: program.name,
-            files: program.files,
-            kind: program.kind,
-            cases,
-            test_args,
-            isolation,
-        });
+    Guest {
+        suite: suite.name.clone(),
+        program: piece.name.clone(),
+        kind: piece.kind.clone(),
+        cases,
+        test_args,
+        isolation,
     }
-    guests
 }
 
 /// The command that would remove the obstacle.

@@ -1,5 +1,7 @@
 //! What one guest's result depends on, put into the key under which the cache knows it.
 
+use std::path::Path;
+
 use triplecheck_emulators::lookup::Decision;
 
 use super::Run;
@@ -10,28 +12,62 @@ use crate::build::ProgramKind;
 use crate::manifest::Isolation;
 use crate::plan::PlannedTarget;
 
-/// The key of a guest's case on a target, compared with its native run; `None` where one of them cannot be run, or a file
+/// The two sides of a comparison: where they run, and the program of each.
+pub(super) struct Sides<'a> {
+    pub(super) native: (&'a PlannedTarget, &'a Path),
+    pub(super) target: (&'a PlannedTarget, &'a Path),
+}
+
+/// The key of a comparison, and that of its native side alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    pub(super) native: Key,
+    pub(super) whole: Key,
+}
+
+/// The keys of a guest's case on a target, compared with its native run; `None` where one of them cannot be run, or a file
 /// of them cannot be read.
 pub(super) fn key(
     run: &Run<'_>,
     starter: &Starter<'_>,
-    host: &PlannedTarget,
-    planned: &PlannedTarget,
     guest: &Guest,
     case: &GuestCase,
+    sides: &Sides<'_>,
+) -> Option<Pair> {
+    let mut key = native_side(run, starter, guest, case, sides.native)?;
+    let native = key.clone().finish();
+    key.text(&sides.target.0.target.to_string());
+    add_side(&mut key, run, starter, sides.target, guest, case)?;
+    Some(Pair { native, whole: key.finish() })
+}
+
+/// The key of the native side of a guest's case.
+pub(super) fn native(
+    run: &Run<'_>,
+    starter: &Starter<'_>,
+    host: &PlannedTarget,
+    guest: &Guest,
+    case: &GuestCase,
+    program: &Path,
 ) -> Option<Key> {
+    Some(native_side(run, starter, guest, case, (host, program))?.finish())
+}
+
+fn native_side(
+    run: &Run<'_>,
+    starter: &Starter<'_>,
+    guest: &Guest,
+    case: &GuestCase,
+    side: (&PlannedTarget, &Path),
+) -> Option<KeyOf> {
     let mut key = KeyOf::new();
     key.text(&guest.suite);
     key.text(&case.name);
     key.text(&guest.program);
-    key.text(&planned.target.to_string());
     key.text(&format!("{:?}", case.plan.compare));
     key.environment(starter.environment());
     // What the host's dynamic loader finds where.
-    key.stamp(std::path::Path::new("/etc/ld.so.cache"));
-    for side in [host, planned] {
-        add_side(&mut key, run, starter, side, guest, case)?;
-    }
+    key.stamp(Path::new("/etc/ld.so.cache"));
     match &guest.kind {
         ProgramKind::Plain => {}
         ProgramKind::HostOnly | ProgramKind::CargoDoc { .. } => return None,
@@ -45,7 +81,8 @@ pub(super) fn key(
             key.bytes(starter.project_files(&run.plan.root).as_bytes());
         }
     }
-    Some(key.finish())
+    add_side(&mut key, run, starter, side, guest, case)?;
+    Some(key)
 }
 
 /// One side: its program, how that is called and started.
@@ -53,11 +90,10 @@ fn add_side(
     key: &mut KeyOf,
     run: &Run<'_>,
     starter: &Starter<'_>,
-    side: &PlannedTarget,
+    (side, program): (&PlannedTarget, &Path),
     guest: &Guest,
     case: &GuestCase,
 ) -> Option<()> {
-    let program = guest.files.get(&side.target.to_string())?;
     key.bytes(program.as_os_str().as_encoded_bytes());
     key.bytes(starter.contents(program)?.as_bytes());
     match &*starter.decide(side, program) {

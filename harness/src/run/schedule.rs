@@ -1,13 +1,17 @@
-//! The pool: workers run guests, one coordinator decides what is run next and compares. Every wait is on a
-//! channel or a condition; nothing polls.
+//! The pool: workers run guests, a thread builds, one coordinator decides what is run next and compares. Every wait is on
+//! a channel or a condition; nothing polls.
+//!
+//! While a build goes on, which uses all processors by itself, half of the workers rest: more would only make guests slow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::Options;
 
+use super::builds::Builds;
 use super::cache::Cache;
 use super::cached::Cached;
 use super::cell::{Start, Started, Starter};
@@ -16,20 +20,38 @@ use super::doc_tests;
 use super::guests::{Guest, Guests};
 use super::tests_batch::{self, Batch, Tests};
 use super::{Blocked, Recorder, Run};
-use crate::build::ProgramKind;
+use crate::build::{Piece, ProgramKind};
 use crate::error::Result;
+use crate::events::Event;
 use crate::observation::Observation;
 use crate::plan::PlannedTarget;
 
 /// Why a procedural macro's tests are run for no target.
 pub(super) const HOST_ONLY: &str = "a procedural macro is part of the compiler, which runs on the host only";
 
+/// What the coordinator is told.
+pub(super) enum News {
+    /// Something to record.
+    Recorded(Event),
+    /// A program of the suite at this position of the plan is there.
+    Built(usize, Piece),
+    /// No more of this suite will be there.
+    SuiteBuilt(usize),
+    /// No more of any suite will be there.
+    BuildsEnded(Result<()>),
+    /// A task has come to its end.
+    Done(Task, Result<Done>),
+}
+
 /// One run of one case.
 pub(super) struct Task {
-    pub(super) guest: usize,
-    pub(super) case: usize,
+    pub(super) guest: Arc<Guest>,
+    /// The positions of the guest and of its case among all that are known.
+    pub(super) place: (usize, usize),
     /// `None` for the native side.
     pub(super) target: Option<usize>,
+    /// The program.
+    pub(super) file: PathBuf,
     pub(super) deadline: Duration,
     /// The tests that passed natively.
     pub(super) passed_natively: Option<Arc<BTreeSet<String>>>,
@@ -42,20 +64,15 @@ pub(super) enum Done {
     Blocked(Blocked),
 }
 
-/// Runs all cases of all guests; how many were started.
-pub(super) fn schedule(
-    run: &Run<'_>,
-    guests: &Guests,
-    built: &[Guest],
-    recorder: &mut Recorder<'_>,
-) -> Result<u64> {
+/// Builds all suites and runs all cases of their programs; how many guests were started.
+pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'_>) -> Result<u64> {
     let starter = Starter::new(run)?;
     let cache = match &run.cache {
         Some(path) => Cache::open(path, run.resumed.as_deref())?,
         None => Cache::none(),
     };
-    let queue = Queue::default();
-    let (sender, results) = mpsc::channel();
+    let queue = Queue::new(run.jobs.max(1));
+    let (sender, news) = mpsc::channel();
     let host = PlannedTarget {
         target: guests.host.clone(),
         options: Options::default(),
@@ -67,14 +84,20 @@ pub(super) fn schedule(
             let (sender, queue, starter, host) = (sender.clone(), &queue, &starter, &host);
             scope.spawn(move || {
                 while let Some(task) = queue.next() {
-                    let result = execute(run, starter, host, built, &task);
+                    let result = execute(run, starter, host, &task);
+                    queue.ended();
                     // The coordinator outlives the workers, unless it has given up already.
-                    let _ = sender.send((task, result));
+                    let _ = sender.send(News::Done(task, result));
                 }
             });
         }
+        scope.spawn(|| {
+            let builds = Builds { run, guests, news: sender.clone() };
+            let outcome = builds.build();
+            let _ = sender.send(News::BuildsEnded(outcome));
+        });
         let cached = Cached { cache, starter: &starter, host: &host };
-        let outcome = Coordinator::new(run, guests, built, recorder, &queue, cached).coordinate(&results);
+        let outcome = Coordinator::new(run, guests, recorder, &queue, cached).coordinate(&news);
         queue.close();
         outcome
     });
@@ -84,50 +107,71 @@ pub(super) fn schedule(
 }
 
 /// Tasks that are ready; a closed queue ends its workers.
-#[derive(Default)]
 pub(super) struct Queue {
-    state: Mutex<(std::collections::VecDeque<Task>, bool)>,
+    state: Mutex<Waiting>,
     changed: Condvar,
+    workers: usize,
+}
+
+struct Waiting {
+    tasks: VecDeque<Task>,
+    closed: bool,
+    /// How many tasks are being worked on, and how many may be.
+    running: usize,
+    running_max: usize,
 }
 
 impl Queue {
+    fn new(workers: usize) -> Self {
+        let tasks = VecDeque::new();
+        let state = Waiting { tasks, closed: false, running: 0, running_max: workers.div_ceil(2) };
+        Self { state: Mutex::new(state), changed: Condvar::new(), workers }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn push(&self, task: Task) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0.push_back(task);
+        self.state().tasks.push_back(task);
         self.changed.notify_one();
     }
 
+    /// From now on all workers work.
+    pub(super) fn no_more_builds(&self) {
+        self.state().running_max = self.workers;
+        self.changed.notify_all();
+    }
+
     fn close(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0.clear();
-        state.1 = true;
+        let mut state = self.state();
+        state.tasks.clear();
+        state.closed = true;
         self.changed.notify_all();
     }
 
     fn next(&self) -> Option<Task> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = self
-            .changed
-            .wait_while(state, |(tasks, closed)| tasks.is_empty() && !*closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.0.pop_front()
+        let rests = |state: &mut Waiting| {
+            !state.closed && (state.tasks.is_empty() || state.running >= state.running_max)
+        };
+        let mut state = self.changed.wait_while(self.state(), rests).unwrap_or_else(PoisonError::into_inner);
+        let task = state.tasks.pop_front()?;
+        state.running += 1;
+        Some(task)
+    }
+
+    /// Says that a task that was taken has come to its end.
+    fn ended(&self) {
+        self.state().running -= 1;
+        self.changed.notify_one();
     }
 }
 
 /// Runs a task, on a worker.
-fn execute(
-    run: &Run<'_>,
-    starter: &Starter<'_>,
-    host: &PlannedTarget,
-    built: &[Guest],
-    task: &Task,
-) -> Result<Done> {
-    let guest = &built[task.guest];
-    let case = &guest.cases[task.case];
+fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Task) -> Result<Done> {
+    let (guest, program) = (&*task.guest, &*task.file);
+    let case = &guest.cases[task.place.1];
     let planned = task.target.map_or(host, |target| &run.plan.targets[target]);
-    let Some(program) = guest.files.get(&planned.target.to_string()) else {
-        let reason = "there is no program for this target: it did not build".to_owned();
-        return Ok(Done::Blocked(Blocked { reason, fix: None }));
-    };
     match &guest.kind {
         ProgramKind::Plain => {
             let words = command_words(run, guest, planned);

@@ -1,0 +1,199 @@
+//! The builds of a run, on a thread of their own: suite after suite, each program told to the coordinator as soon as it
+//! is there, so that guests run while others are built.
+//!
+//! Documentation tests come last: cargo itself runs them, and would wait for a build that holds its directory.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Instant;
+
+use triplecheck_emulators::target::Target;
+
+use super::guests::Guests;
+use super::schedule::News;
+use super::{Blocked, Run, millis};
+use crate::build::c::CTarget;
+use crate::build::cargo::CargoBuild;
+use crate::build::{self, Piece, ProgramKind, Told};
+use crate::error::{Error, Result};
+use crate::events::{BuildFailure, Event};
+use crate::plan::{CargoOrigin, Origin, PlannedSuite};
+use crate::toolchain::{self, CargoTarget, Fix, Unbuildable};
+
+/// The builds of a run, and who is told.
+pub(super) struct Builds<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) guests: &'a Guests,
+    pub(super) news: mpsc::Sender<News>,
+}
+
+impl Builds<'_> {
+    /// Builds every suite that the filters want.
+    pub(super) fn build(&self) -> Result<()> {
+        let is_doc = |suite: &PlannedSuite| matches!(&suite.origin, Origin::Cargo(origin) if origin.doc);
+        let wanted = self.run.plan.suites.iter().enumerate();
+        let mut wanted: Vec<(usize, &PlannedSuite)> =
+            wanted.filter(|(_, suite)| self.run.plan.wants_suite(&suite.name)).collect();
+        wanted.sort_by_key(|(_, suite)| is_doc(suite));
+        let targets: Vec<Target> = self
+            .run
+            .plan
+            .targets
+            .iter()
+            .map(|planned| planned.target.clone())
+            .filter(|target| self.guests.blocked(target).is_none())
+            .collect();
+        for (index, suite) in wanted {
+            if self.run.stop.is_stopped() {
+                break;
+            }
+            let what = describe(&suite.origin, targets.len() + 1);
+            self.tell(News::Recorded(Event::BuildStarted { suite: suite.name.clone(), what }));
+            let begun = Instant::now();
+            let failures = self.suite(suite, &targets, &mut |piece| self.tell(News::Built(index, piece)))?;
+            let duration_ms = millis(begun.elapsed());
+            let event = Event::BuildFinished { suite: suite.name.clone(), duration_ms, failures };
+            self.tell(News::Recorded(event));
+            self.tell(News::SuiteBuilt(index));
+        }
+        Ok(())
+    }
+
+    fn tell(&self, news: News) {
+        // The coordinator outlives the builds, unless it has given up already.
+        let _ = self.news.send(news);
+    }
+
+    fn suite(&self, suite: &PlannedSuite, targets: &[Target], told: Told<'_>) -> Result<Vec<BuildFailure>> {
+        match &suite.origin {
+            Origin::Cargo(origin) => self.cargo(suite, origin, targets, told),
+            Origin::C { sources } => self.c(suite, sources, targets, told),
+            Origin::Prebuilt { paths } => {
+                Ok(build::resolve(&suite.name, paths, &self.guests.host, targets, told))
+            }
+            Origin::Command { words } => self.command(suite, words, targets, told),
+        }
+    }
+
+    fn cargo(
+        &self,
+        suite: &PlannedSuite,
+        origin: &CargoOrigin,
+        targets: &[Target],
+        told: Told<'_>,
+    ) -> Result<Vec<BuildFailure>> {
+        let toolchain =
+            self.guests.toolchain.as_ref().ok_or_else(|| Error::ours("no toolchain for a cargo suite"))?;
+        let mut buildable: Vec<CargoTarget> = Vec::new();
+        for target in std::iter::once(&self.guests.host).chain(targets) {
+            match toolchain.cargo_target(self.run.host, target) {
+                // CPU models of one triple share its programs.
+                Ok(known) if buildable.iter().any(|other| other.triple == known.triple) => {}
+                Ok(cargo_target) => buildable.push(cargo_target),
+                Err(unbuildable) => self.not_built(suite, target, unbuildable)?,
+            }
+        }
+        let told = &mut |piece: Piece| {
+            if piece.kind == ProgramKind::HostOnly {
+                return told(piece);
+            }
+            let of_triple = targets.iter().filter(|target| target.triple() == piece.target);
+            let host = (self.guests.host.triple() == piece.target).then_some(&self.guests.host);
+            for target in host.into_iter().chain(of_triple) {
+                told(Piece { target: target.to_string(), ..piece.clone() });
+            }
+        };
+        let target_dir = self.run.build_dir.join("cargo");
+        if origin.doc {
+            build::doc::pieces(toolchain, origin, &buildable, &target_dir)?.into_iter().for_each(told);
+            return Ok(Vec::new());
+        }
+        let call = CargoBuild { toolchain, origin, targets: &buildable, target_dir: &target_dir };
+        build::cargo::build(&call, told)
+    }
+
+    fn c(
+        &self,
+        suite: &PlannedSuite,
+        sources: &[PathBuf],
+        targets: &[Target],
+        told: Told<'_>,
+    ) -> Result<Vec<BuildFailure>> {
+        let mut buildable = Vec::new();
+        for target in std::iter::once(&self.guests.host).chain(targets) {
+            match toolchain::cc(self.run.host, target, &self.guests.host) {
+                Ok(cc) => buildable.push(CTarget {
+                    target: target.to_string(),
+                    cc,
+                    exe_suffix: target.facts().exe_suffix,
+                }),
+                Err(unbuildable) => self.not_built(suite, target, unbuildable)?,
+            }
+        }
+        build::c::build(suite, sources, &buildable, &self.run.build_dir.join("c"), self.run.jobs, told)
+    }
+
+    /// A host command: the same program for every target, with the triple among its words.
+    fn command(
+        &self,
+        suite: &PlannedSuite,
+        words: &[String],
+        targets: &[Target],
+        told: Told<'_>,
+    ) -> Result<Vec<BuildFailure>> {
+        let name = words.first().map_or("", String::as_str);
+        let program = if name.contains('/') {
+            Some(self.run.plan.root.join(name))
+        } else {
+            self.run.host.find_program(name).map(|program| program.path)
+        };
+        let Some(program) = program.filter(|program| program.is_file()) else {
+            return Err(Error::user(format!("the suite `{}` names no program: `{name}`", suite.name)));
+        };
+        for target in std::iter::once(&self.guests.host).chain(targets) {
+            told(Piece {
+                id: suite.name.clone(),
+                name: suite.name.clone(),
+                kind: ProgramKind::Plain,
+                target: target.to_string(),
+                file: program.clone(),
+            });
+        }
+        Ok(Vec::new())
+    }
+
+    /// A target for which a suite cannot be built is not run, with the fix; without the host nothing can be
+    /// compared at all, which is an error.
+    fn not_built(&self, suite: &PlannedSuite, target: &Target, unbuildable: Unbuildable) -> Result<()> {
+        if *target == self.guests.host {
+            let error = Error::world(format!(
+                "the native side of `{}` cannot be built: {}",
+                suite.name, unbuildable.text
+            ));
+            return Err(fix_of(&unbuildable, target).into_iter().fold(error, Error::hint));
+        }
+        let fix = fix_of(&unbuildable, target);
+        let blocked = Blocked { reason: unbuildable.text, fix };
+        self.tell(News::Recorded(Event::NotRun(blocked.not_run(&suite.name, "*", target))));
+        Ok(())
+    }
+}
+
+/// The command, or the advice, that would make a target buildable.
+fn fix_of(unbuildable: &Unbuildable, target: &Target) -> Option<String> {
+    let advice = unbuildable.fixes.iter().find_map(|fix| match fix {
+        Fix::Advise(advice) => Some(advice.clone()),
+        Fix::Install(_) | Fix::AddTarget(_) | Fix::AddSource | Fix::BuildStd(_) => None,
+    });
+    advice.or_else(|| (!unbuildable.fixes.is_empty()).then(|| format!("triplecheck setup {target}")))
+}
+
+fn describe(origin: &Origin, targets: usize) -> String {
+    match origin {
+        Origin::Cargo(origin) if origin.tests => format!("test binaries for {targets} targets"),
+        Origin::Cargo(_) => format!("programs for {targets} targets"),
+        Origin::C { sources } => format!("{} C programs for {targets} targets", sources.len()),
+        Origin::Prebuilt { .. } => "nothing, the files are there".to_owned(),
+        Origin::Command { .. } => "nothing, it is a command".to_owned(),
+    }
+}

@@ -1,0 +1,313 @@
+//! How far every case has come: which of its programs are there, and on which targets it is still to be run. Whatever is
+//! told of a case, [`Coordinator::advance`] finds what can be done next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use triplecheck_emulators::launch::Kind;
+use triplecheck_emulators::target::Target;
+
+use super::{Coordinator, Done, TARGET_LEAST, patience};
+use crate::build::{Piece, ProgramKind};
+use crate::error::Result;
+use crate::events::{Cell, Event, NotRun};
+use crate::plan::PlannedTarget;
+use crate::run::Blocked;
+use crate::run::cache::Entry;
+use crate::run::cached::{self, Place};
+use crate::run::guests::{self, Guest};
+use crate::run::judge::Judged;
+use crate::run::keys::Sides;
+use crate::run::schedule::{HOST_ONLY, Task};
+
+/// A program of which at least one piece is there.
+pub(super) struct Known {
+    suite: usize,
+    pub(super) guest: Arc<Guest>,
+    /// Its file for each target, by target as text.
+    files: BTreeMap<String, PathBuf>,
+    /// What has become of its cases.
+    pub(super) cases: Vec<CaseState>,
+}
+
+/// How far a case has come.
+pub(super) struct CaseState {
+    pub(super) native: Native,
+    /// One for each target of the plan.
+    cells: Vec<CellState>,
+}
+
+/// How far the native side of a case has come.
+pub(super) enum Native {
+    /// It is not known to be needed.
+    Waiting,
+    /// It is queued, or runs.
+    Running,
+    /// It has ended, and is kept until all its targets are compared.
+    Done(NativeDone),
+    /// It could not be run, and no target is.
+    Blocked(Blocked),
+    /// All its targets are compared.
+    Over,
+}
+
+/// What came of a native side.
+pub(super) struct NativeDone {
+    pub(super) done: Arc<Done>,
+    pub(super) took: Duration,
+    /// The tests that passed.
+    pub(super) passed: Option<Arc<BTreeSet<String>>>,
+}
+
+/// How far a cell has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CellState {
+    /// One of its programs is not there.
+    Unbuilt,
+    /// It has to be run, after its native side.
+    Ready,
+    /// It is queued, or runs.
+    Running,
+    /// What there is to say of it is recorded.
+    Settled,
+}
+
+impl Coordinator<'_, '_> {
+    /// Takes a program.
+    pub(super) fn built(&mut self, suite: usize, piece: Piece) -> Result<()> {
+        let at = match self.index.get(&(suite, piece.id.clone())) {
+            Some(at) => *at,
+            None => self.begin(suite, &piece)?,
+        };
+        // A second build of the same program changes nothing.
+        self.known[at].files.entry(piece.target).or_insert(piece.file);
+        (0..self.known[at].cases.len()).try_for_each(|case| self.advance((at, case)))
+    }
+
+    /// The first piece of a program: its cases, and the targets on which they will not run whatever is built.
+    fn begin(&mut self, suite: usize, piece: &Piece) -> Result<usize> {
+        let guest = Arc::new(guests::guest(self.run, &self.run.plan.suites[suite], piece));
+        let mut cases = Vec::new();
+        if guest.kind == ProgramKind::HostOnly {
+            self.host_only(&guest)?;
+        } else {
+            for case in &guest.cases {
+                let cells = self.first_states(&guest, &case.name)?;
+                cases.push(CaseState { native: Native::Waiting, cells });
+            }
+        }
+        self.known.push(Known { suite, guest, files: BTreeMap::new(), cases });
+        self.index.insert((suite, piece.id.clone()), self.known.len() - 1);
+        Ok(self.known.len() - 1)
+    }
+
+    fn first_states(&mut self, guest: &Guest, case: &str) -> Result<Vec<CellState>> {
+        let mut states = Vec::new();
+        for planned in &self.run.plan.targets {
+            let excepted = self.excepted(guest, &planned.target);
+            states.push(if self.guests.blocked(&planned.target).is_some() {
+                CellState::Settled
+            } else if let Some(reason) = excepted {
+                let not_run = Blocked { reason, fix: None }.not_run(&guest.suite, case, &planned.target);
+                self.recorder.record(Event::NotRun(NotRun { declared: true, ..not_run }))?;
+                CellState::Settled
+            } else {
+                CellState::Unbuilt
+            });
+        }
+        Ok(states)
+    }
+
+    /// Says that nothing more of a suite will be there: what has no program does not run.
+    pub(super) fn suite_built(&mut self, suite: usize) -> Result<()> {
+        for at in 0..self.known.len() {
+            if self.known[at].suite != suite || self.stopped() {
+                continue;
+            }
+            for case in 0..self.known[at].cases.len() {
+                self.leave_out_unbuilt((at, case))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_out_unbuilt(&mut self, place: (usize, usize)) -> Result<()> {
+        for (index, planned) in self.run.plan.targets.iter().enumerate() {
+            let known = &self.known[place.0];
+            if known.cases[place.1].cells[index] != CellState::Unbuilt {
+                continue;
+            }
+            let reason = if known.files.contains_key(&planned.target.to_string()) {
+                "its native side did not run: there is no program for this target: it did not build"
+            } else {
+                "there is no program for this target"
+            };
+            let blocked = Blocked { reason: reason.to_owned(), fix: None };
+            let guest = known.guest.clone();
+            self.not_run(&guest, place, index, &blocked)?;
+        }
+        Ok(())
+    }
+
+    /// Does what can be done for a case: finds what earlier runs know, queues its native side and its targets.
+    pub(super) fn advance(&mut self, place: (usize, usize)) -> Result<()> {
+        self.look_up(place)?;
+        if self.stopped() {
+            return Ok(());
+        }
+        let (guest, file) = {
+            let known = &self.known[place.0];
+            let Some(file) = known.files.get(&self.guests.host.to_string()) else { return Ok(()) };
+            (known.guest.clone(), file.clone())
+        };
+        let state = &self.known[place.0].cases[place.1];
+        let any = |state: &CaseState, wanted| state.cells.contains(&wanted);
+        match &state.native {
+            Native::Waiting => {
+                let needed = any(state, CellState::Ready)
+                    || (any(state, CellState::Unbuilt)
+                        && !self.cached.may_know(self.run, &guest, place.1, &file));
+                if needed {
+                    self.known[place.0].cases[place.1].native = Native::Running;
+                    let deadline = Self::native_deadline(&guest.cases[place.1], &guest.kind);
+                    self.push(Task { guest, place, target: None, file, deadline, passed_natively: None });
+                }
+            }
+            Native::Done(_) => self.ready(&guest, place),
+            Native::Blocked(blocked) => {
+                let blocked = blocked.clone();
+                for index in 0..self.run.plan.targets.len() {
+                    if self.known[place.0].cases[place.1].cells[index] == CellState::Ready {
+                        self.not_run(&guest, place, index, &blocked)?;
+                    }
+                }
+            }
+            Native::Running | Native::Over => {}
+        }
+        Ok(())
+    }
+
+    /// Of the targets whose programs are there now, takes those that an earlier run knows; the others have to be run.
+    fn look_up(&mut self, place: (usize, usize)) -> Result<()> {
+        for (index, planned) in self.run.plan.targets.iter().enumerate() {
+            let known = &self.known[place.0];
+            if known.cases[place.1].cells[index] != CellState::Unbuilt || self.stopped() {
+                continue;
+            }
+            let native = known.files.get(&self.guests.host.to_string());
+            let target = known.files.get(&planned.target.to_string());
+            let (Some(native), Some(target)) = (native, target) else { continue };
+            let sides = Sides { native: (self.cached.host, native), target: (planned, target) };
+            let guest = known.guest.clone();
+            let cell = (place.0, place.1, index);
+            let entry = self.cached.find(self.run, &guest, &sides, cell, &mut self.keys);
+            let settled = match entry {
+                Some(entry) => self.reuse(&guest, planned, entry)?,
+                None => false,
+            };
+            if settled {
+                self.settle(place, index);
+            } else {
+                self.known[place.0].cases[place.1].cells[index] = CellState::Ready;
+            }
+        }
+        Ok(())
+    }
+
+    /// A cell of which everything is said. With its last one, what the native side has shown is let go.
+    pub(super) fn settle(&mut self, place: (usize, usize), target: usize) {
+        let state = &mut self.known[place.0].cases[place.1];
+        state.cells[target] = CellState::Settled;
+        if state.cells.iter().all(|cell| *cell == CellState::Settled) {
+            state.native = Native::Over;
+        }
+    }
+
+    fn not_run(
+        &mut self,
+        guest: &Guest,
+        place: (usize, usize),
+        target: usize,
+        blocked: &Blocked,
+    ) -> Result<()> {
+        self.settle(place, target);
+        let planned = &self.run.plan.targets[target];
+        let not_run = blocked.not_run(&guest.suite, &guest.cases[place.1].name, &planned.target);
+        self.recorder.record(Event::NotRun(not_run))
+    }
+
+    /// Queues the targets whose programs are there, after their native side.
+    fn ready(&mut self, guest: &Arc<Guest>, place: (usize, usize)) {
+        let case = &guest.cases[place.1];
+        for (index, planned) in self.run.plan.targets.iter().enumerate() {
+            let known = &mut self.known[place.0];
+            let state = &mut known.cases[place.1];
+            let (Native::Done(native), CellState::Ready) = (&state.native, state.cells[index]) else {
+                continue;
+            };
+            let Some(file) = known.files.get(&planned.target.to_string()) else { continue };
+            let deadline = case.plan.timeout.or(planned.timeout).unwrap_or_else(|| {
+                TARGET_LEAST.max(native.took.saturating_mul(patience(self.guests.kind(&planned.target))))
+            });
+            let task = Task {
+                guest: guest.clone(),
+                place,
+                target: Some(index),
+                file: file.clone(),
+                deadline,
+                passed_natively: native.passed.clone(),
+            };
+            state.cells[index] = CellState::Running;
+            self.push(task);
+        }
+    }
+
+    /// Records what an earlier run found; `false` where today's expectations make something else of it.
+    pub(super) fn reuse(&mut self, guest: &Guest, planned: &PlannedTarget, entry: Entry) -> Result<bool> {
+        let cells = entry.cells.into_iter().map(|cell| {
+            let judged = Judged { verdict: Some(cell.observed), ..Judged::default() };
+            let fresh = self.cell(guest, &cell.case, planned, Kind::Native, judged);
+            let (verdict, repeat, expected) = (fresh.verdict, fresh.repeat, fresh.expected);
+            Event::Cell(Cell { verdict, repeat, expected, ..cell })
+        });
+        let events: Vec<Event> = cells.chain(entry.not_run.into_iter().map(Event::NotRun)).collect();
+        if !cached::is_good(&events) && self.run.resumed.is_none() {
+            return Ok(false);
+        }
+        events.into_iter().try_for_each(|event| self.recorder.record(event)).map(|()| true)
+    }
+
+    /// Records what was found, and keeps it for later runs where all of it is as it should be.
+    pub(super) fn found(&mut self, place: Place, events: Vec<Event>) -> Result<()> {
+        // Of a run that is being interrupted nothing more is kept: a binary's tests may not all be there.
+        if let Some(key) = self.keys.remove(&place).filter(|_| !self.stopped()) {
+            let name = self.run.resumed.clone().unwrap_or_else(|| self.run.name());
+            let only_of = if cached::is_good(&events) { None } else { Some(name.as_str()) };
+            self.cached.cache.put(key, cached::entry(&events), only_of)?;
+        }
+        events.into_iter().try_for_each(|event| self.recorder.record(event))
+    }
+
+    /// The manifest's reason for not running a guest on a target.
+    pub(super) fn excepted(&self, guest: &Guest, target: &Target) -> Option<String> {
+        let suite = self.run.plan.suites.iter().find(|suite| suite.name == guest.suite)?;
+        let refinement = suite.refinement(&guest.program);
+        let excepted = refinement.except.iter().any(|pattern| pattern.matches(target));
+        excepted.then(|| {
+            let why = refinement.reason.as_deref().unwrap_or("no reason is given");
+            format!("the manifest leaves it out here: {why}")
+        })
+    }
+
+    /// Lists a program that is no target's.
+    pub(super) fn host_only(&mut self, guest: &Guest) -> Result<()> {
+        for planned in &self.run.plan.targets {
+            let blocked = Blocked { reason: HOST_ONLY.to_owned(), fix: None };
+            let not_run = blocked.not_run(&guest.suite, &guest.program, &planned.target);
+            self.recorder.record(Event::NotRun(NotRun { declared: true, ..not_run }))?;
+        }
+        Ok(())
+    }
+}
