@@ -9,8 +9,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::children::Policy;
 
 mod cargo;
+mod control;
 
 pub use cargo::CargoArgs;
+pub use control::ControlArgs;
 
 /// Builds, runs and compares test programs on every target, with the emulator looked up.
 #[derive(Debug, Parser)]
@@ -80,6 +82,9 @@ pub struct RunArgs {
     /// Whatever could not run is an error (exit status 69)
     #[arg(long)]
     pub require: bool,
+    /// Retries, stress, when to stop.
+    #[command(flatten)]
+    pub control: ControlArgs,
     /// The manifest, instead of the nearest one
     #[arg(long, value_name = "FILE")]
     pub manifest_path: Option<PathBuf>,

@@ -31,6 +31,8 @@ pub struct Finding {
     pub target_value: Option<String>,
     /// Where that is: `stdout line 3`.
     pub place: Option<String>,
+    /// What the runs of the first of its cells came to, where there was more than one.
+    pub tries: Option<String>,
     /// The command that repeats the first of its cells.
     pub repeat: String,
     /// Where the outputs of the first of its cells are kept.
@@ -80,11 +82,25 @@ fn finding(key: &(String, Verdict, Option<String>), group: &[&Cell], all: &[Cell
         native: difference.map(|difference| difference.native.clone()),
         target_value: difference.map(|difference| difference.target.clone()),
         place: difference.map(place),
+        tries: tries(first),
         repeat: first.repeat.clone(),
         kept: first.kept.clone(),
         case: name.clone(),
         targets,
     }
+}
+
+/// `cross-fail, timeout, then as native`; `3 of 20 runs did not come out as native`.
+fn tries(cell: &Cell) -> Option<String> {
+    if let Some(all) = cell.repeated.filter(|all| all.runs > 1) {
+        return Some(format!("{} of {} runs did not come out as native", all.findings, all.runs));
+    }
+    if cell.tries.is_empty() {
+        return None;
+    }
+    let earlier: Vec<&str> = cell.tries.iter().map(|one| one.verdict.name()).collect();
+    let last = if cell.observed == Verdict::Flaky { "then as native" } else { cell.observed.name() };
+    Some(format!("{}, {last}", earlier.join(", ")))
 }
 
 fn case_name(cell: &Cell) -> String {

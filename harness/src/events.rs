@@ -150,6 +150,15 @@ pub struct Cell {
     pub duration_ms: u64,
     /// How long it took natively.
     pub native_ms: u64,
+    /// When its run on the target would have counted as hung; 0 where that is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub limit_ms: u64,
+    /// Earlier runs of it on the target, in order. The cell itself is the last one, or `flaky` where that came out as native.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<Try>,
+    /// What all runs of a stress run came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<Repeated>,
     /// The target's peak memory.
     pub peak_rss_bytes: u64,
     /// Processes it left behind, which were ended.
@@ -163,6 +172,33 @@ pub struct Cell {
     /// Whether it was found by an earlier run, since which nothing that it depends on has changed.
     #[serde(default)]
     pub unchanged: bool,
+}
+
+/// One of several runs of a cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Try {
+    /// What it amounted to.
+    pub verdict: Verdict,
+    /// What it showed, in one line.
+    pub text: String,
+    /// How long it took on the target.
+    pub duration_ms: u64,
+}
+
+/// What the runs of a stress run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeated {
+    /// How often the cell was run, natively and on the target.
+    pub runs: u32,
+    /// In how many of them the target did not come out as native.
+    pub findings: u32,
+    /// How many native runs did not come out as the first one.
+    pub native_odd: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde wants")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A rule and how often it was needed.
@@ -192,6 +228,13 @@ pub struct NotRun {
     /// Whether the manifest or the test itself leaves it out: nothing on this machine would make it run.
     #[serde(default)]
     pub declared: bool,
+}
+
+impl NotRun {
+    /// Whether it would have run on a machine with everything installed, if nothing had kept it from that.
+    pub fn is_lacking(&self) -> bool {
+        self.verdict == Verdict::NotRun && !self.declared
+    }
 }
 
 /// Appends events to a file.
@@ -243,6 +286,35 @@ pub fn read(path: &Path) -> Result<Vec<Event>> {
         }
     }
     Ok(events)
+}
+
+#[cfg(test)]
+impl Cell {
+    /// A cell for tests, of the suite `unit`.
+    pub(crate) fn example(case: &str, target: &str, verdict: Verdict) -> Self {
+        Self {
+            suite: "unit".into(),
+            case: case.into(),
+            target: target.into(),
+            emulator: "qemu-user".into(),
+            verdict,
+            observed: verdict,
+            rules: Vec::new(),
+            cause: None,
+            differences: Vec::new(),
+            duration_ms: 0,
+            native_ms: 0,
+            limit_ms: 0,
+            tries: Vec::new(),
+            repeated: None,
+            peak_rss_bytes: 0,
+            leaked: Vec::new(),
+            repeat: String::new(),
+            kept: None,
+            expected: None,
+            unchanged: false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,12 @@ pub struct Manifest {
     pub targets: Vec<Spanned<String>>,
     /// Deadline of one case: `60s`, `500ms`, `2m`.
     pub timeout: Option<Spanned<String>>,
+    /// How often a cell that is a finding is run again.
+    pub retries: Option<u32>,
+    /// The wait before the first retry: `500ms`, `5s`.
+    pub retry_delay: Option<Spanned<String>>,
+    /// Whether the wait doubles from retry to retry.
+    pub retry_backoff: Option<Backoff>,
     /// `[[suite]]`.
     #[serde(default)]
     pub suite: Vec<Suite>,
@@ -116,6 +122,12 @@ pub struct Suite {
     pub env: BTreeMap<String, String>,
     /// Deadline of one case.
     pub timeout: Option<Spanned<String>>,
+    /// How often a cell that is a finding is run again.
+    pub retries: Option<u32>,
+    /// The wait before the first retry.
+    pub retry_delay: Option<Spanned<String>>,
+    /// Whether the wait doubles from retry to retry.
+    pub retry_backoff: Option<Backoff>,
     /// Targets on which the suite makes no sense: listed as not run, with `reason`.
     #[serde(default)]
     pub targets_except: Vec<Spanned<String>>,
@@ -204,6 +216,17 @@ pub enum Isolation {
     Batch,
     /// One process per test.
     Process,
+}
+
+/// How the wait before a retry grows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backoff {
+    /// It stays as it is.
+    #[default]
+    Fixed,
+    /// It doubles.
+    Exponential,
 }
 
 /// Settings for the targets that a pattern matches.

@@ -11,8 +11,10 @@ use triplecheck_emulators::lookup::Options;
 use triplecheck_emulators::target::Target;
 
 mod cargo;
+mod retries;
 
 pub use cargo::{CargoOptions, CargoOrigin};
+pub use retries::{Retries, TypedRetries};
 
 use crate::date::Date;
 use crate::error::{Error, Result};
@@ -31,6 +33,8 @@ pub struct Request {
     pub cargo: CargoOptions,
     /// Deadline of every case, instead of the manifest's.
     pub timeout: Option<Duration>,
+    /// How often findings are run again, instead of the manifest's word.
+    pub retries: TypedRetries,
     /// The kind of emulator to use, whatever the lookup would prefer.
     pub options: Options,
 }
@@ -70,6 +74,8 @@ pub struct PlannedSuite {
     pub name: String,
     /// Where its programs come from.
     pub origin: Origin,
+    /// How often its findings are run again.
+    pub retries: Retries,
     /// Refinements by program name.
     pub programs: BTreeMap<String, Refinement>,
     /// What holds for programs that are not refined.
@@ -192,6 +198,12 @@ impl Plan {
             || self.filters.iter().any(|filter| crate::pattern::selects(filter, suite, case))
     }
 
+    /// How often findings of this suite are run again.
+    pub fn retries(&self, suite: &str) -> Retries {
+        let planned = self.suites.iter().find(|planned| planned.name == suite);
+        planned.map(|planned| planned.retries).unwrap_or_default()
+    }
+
     /// The expectation for a cell, the last one in the file winning.
     pub fn expectation(&self, suite: &str, case: &str, target: &Target) -> Option<&Expectation> {
         let full = format!("{suite}::{case}");
@@ -291,7 +303,7 @@ impl Resolver<'_> {
 
     fn suites(&self, expand: &dyn Fn(&Path, &str) -> Result<Vec<PathBuf>>) -> Result<Vec<PlannedSuite>> {
         if self.is_plain_project() {
-            return Ok(vec![self.default_suite()]);
+            return Ok(vec![self.default_suite()?]);
         }
         self.manifest().suite.iter().map(|suite| self.suite(suite, expand)).collect()
     }
@@ -332,7 +344,8 @@ impl Resolver<'_> {
             refinement.reason = program.reason.clone().or(refinement.reason);
             programs.insert(program.name.get_ref().clone(), refinement);
         }
-        Ok(PlannedSuite { name: suite.name.get_ref().clone(), origin, programs, defaults })
+        let retries = self.retries(Some(suite))?;
+        Ok(PlannedSuite { name: suite.name.get_ref().clone(), origin, retries, programs, defaults })
     }
 
     fn sources(

@@ -1,103 +1,168 @@
-//! What a run shows while it goes on: a bar on a terminal, plain lines elsewhere, nothing with `--json`.
+//! What a run shows while it goes on, on standard error: running guests and counts on a terminal, plain lines elsewhere,
+//! nothing with `--json`. Findings and slow guests are told at once; a key tells what is running.
+//!
+//! Two threads show: the coordinator, as events are recorded, and one of our own, as time passes and keys are pressed.
+//! Both hold the one lock while they write. A terminal that takes nothing more (Ctrl-S) therefore holds the run up until
+//! it does, but never the second Ctrl-C, which is a signal handler's.
 
-use std::io::{IsTerminal as _, Write as _};
+mod keys;
+mod lines;
+mod rhythm;
+mod screen;
+mod tally;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
+use crate::error::{Error, Result};
 use crate::events::Event;
-use crate::report::text::seconds;
-use crate::run::Observer;
-use crate::verdict::Weight;
+use crate::run::{Board, Observer};
 
-/// Shows events on standard error.
+use keys::{Keys, Woken};
+use rhythm::Rhythm;
+use screen::Screen;
+use tally::Tally;
+
+/// Shows a run.
 pub struct Progress {
-    bar: Option<ProgressBar>,
-    quiet: bool,
-    cells: u64,
-    findings: u64,
-    natives: u64,
+    /// `None` where nothing is shown.
+    shared: Option<Arc<Shared>>,
+    watcher: Option<Watcher>,
 }
 
-/// In a log without a terminal, one line stands for so many cells.
-const CELLS_PER_LINE: u64 = 100;
+/// The thread that shows what time and keys bring.
+struct Watcher {
+    thread: JoinHandle<()>,
+    /// Closed when it is to end.
+    quit: OwnedFd,
+}
+
+struct Shared {
+    board: Arc<Board>,
+    display: Mutex<Display>,
+}
+
+struct Display {
+    screen: Screen,
+    tally: Tally,
+    rhythm: Rhythm,
+    begun: Instant,
+}
 
 impl Progress {
     /// Shows nothing where `quiet`.
-    pub fn new(quiet: bool) -> Self {
-        let terminal = !quiet && std::io::stderr().is_terminal();
-        let bar = terminal.then(|| {
-            let bar = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar
-        });
-        Self { bar, quiet, cells: 0, findings: 0, natives: 0 }
+    pub fn new(quiet: bool, board: &Arc<Board>) -> Result<Self> {
+        if quiet {
+            return Ok(Self { shared: None, watcher: None });
+        }
+        let failed = |error: std::io::Error| Error::world("cannot watch the run").caused_by(error);
+        let (screen, begun) = (Screen::new(), Instant::now());
+        let (keys, end) = Keys::new(screen.is_terminal()).map_err(failed)?;
+        let rhythm = Rhythm::new(begun, screen.is_terminal());
+        let display = Mutex::new(Display { screen, tally: Tally::default(), rhythm, begun });
+        let shared = Arc::new(Shared { board: board.clone(), display });
+        let watched = shared.clone();
+        let thread = std::thread::Builder::new().name("progress".into());
+        let thread = thread.spawn(move || watched.watch(keys)).map_err(failed)?;
+        Ok(Self { shared: Some(shared), watcher: Some(Watcher { thread, quit: end }) })
     }
 
-    /// Removes the bar, so that the report starts on a clean line.
+    /// Takes everything off the terminal, so that the report starts on a clean line, and gives the keys back.
     pub fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+        if let Some(Watcher { thread, quit }) = self.watcher.take() {
+            drop(quit);
+            // If it has panicked, it has said so.
+            let _ = thread.join();
+        }
+        crate::unix::restore_terminal();
+        if let Some(shared) = &self.shared {
+            shared.display().screen.clear();
         }
     }
+}
 
-    fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            // A closed standard error is no reason to end a run.
-            None => drop(writeln!(std::io::stderr(), "{line}")),
-        }
-    }
-
-    fn show(&self) {
-        if let Some(bar) = &self.bar {
-            let (cells, findings) = (self.cells, self.findings);
-            bar.set_message(format!(
-                "{} native runs, {cells} cells compared, {findings} findings",
-                self.natives
-            ));
-            bar.tick();
-        }
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.finish();
     }
 }
 
 impl Observer for Progress {
     fn event(&mut self, event: &Event) {
-        if self.quiet {
-            return;
+        let Some(shared) = &self.shared else { return };
+        let mut display = shared.display();
+        display.tally.apply(event, Instant::now());
+        let told = lines::of_event(event, &display.tally, display.screen.paint());
+        display.say(told);
+    }
+}
+
+impl Shared {
+    fn display(&self) -> MutexGuard<'_, Display> {
+        self.display.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Until the run ends: what time brings, and what is asked for by key.
+    fn watch(&self, mut keys: Keys) {
+        // Signals are for the other threads, and a terminal that has gone to somebody else must not stop us.
+        let _blocked = crate::unix::SignalsBlocked::new();
+        loop {
+            let next = self.tick(Instant::now());
+            match keys.wait(next) {
+                Woken::Time => {}
+                Woken::Key => self.tell_running(),
+                Woken::End => return,
+            }
         }
-        match event {
-            Event::RunStarted(run) => {
-                let rustc = run.rustc.as_deref().unwrap_or("no rustc needed");
-                self.say(&format!(
-                    "run {} on {} ({rustc}), {} targets",
-                    run.run,
-                    run.host,
-                    run.targets.len()
-                ));
-            }
-            Event::BuildStarted { suite, what } => self.say(&format!("build {suite}: {what}")),
-            Event::BuildFinished { suite, duration_ms, failures } => {
-                let failed = match failures.len() {
-                    0 => String::new(),
-                    count => format!(", {count} failed"),
-                };
-                self.say(&format!("built {suite} in {}{failed}", seconds(*duration_ms)));
-            }
-            Event::Observed(_) => self.natives += 1,
-            Event::Cell(cell) => {
-                self.cells += 1;
-                if cell.verdict.weight() == Weight::Finding {
-                    self.findings += 1;
-                    self.say(&format!("{}  {}::{} on {}", cell.verdict, cell.suite, cell.case, cell.target));
-                }
-                if self.bar.is_none() && self.cells.is_multiple_of(CELLS_PER_LINE) {
-                    self.say(&format!("{} cells compared, {} findings", self.cells, self.findings));
-                }
-            }
-            Event::NotRun(_) | Event::RunFinished { .. } => {}
+    }
+
+    /// Shows what has become due; how long until there may be more.
+    fn tick(&self, now: Instant) -> Duration {
+        let running = self.board.running();
+        let mut display = self.display();
+        let slow = display.rhythm.slow(&running, now);
+        for (guest, periods) in slow {
+            let told = lines::slow(guest, periods, &guest.tests(), display.screen.paint());
+            display.say([told]);
         }
-        self.show();
+        if display.screen.is_terminal() {
+            let elapsed = now.duration_since(display.begun);
+            let head = lines::head(elapsed, &display.tally, self.board.total(), now);
+            let rows = running.iter().map(|guest| lines::row(guest, now)).collect();
+            display.screen.show(head, rows);
+        } else {
+            for (suite, target) in self.board.finished() {
+                let share = self.board.share_of(&suite, target.as_deref());
+                let told = display.tally.take_finished(&suite, target.as_deref(), share);
+                display.say(told.map(|counts| lines::finished(&suite, target.as_deref(), counts)));
+            }
+            if display.rhythm.is_status_due(now) {
+                let elapsed = now.duration_since(display.begun);
+                let told = lines::status(elapsed, &display.tally, self.board.total(), &running, now);
+                display.say([told]);
+            }
+        }
+        display.rhythm.next(&running, now)
+    }
+
+    fn tell_running(&self) {
+        let (running, now) = (self.board.running(), Instant::now());
+        let mut display = self.display();
+        let elapsed = now.duration_since(display.begun);
+        let head = lines::head(elapsed, &display.tally, self.board.total(), now);
+        let told = running.iter().flat_map(|guest| lines::running(guest, &guest.tests(), now));
+        let told: Vec<String> = std::iter::once(head).chain(told).collect();
+        display.say(told);
+    }
+}
+
+impl Display {
+    fn say(&mut self, told: impl IntoIterator<Item = String>) {
+        for line in told {
+            self.screen.say(&line);
+            self.rhythm.said(Instant::now());
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Reports: readers of a run's events. [`Summary`] folds the events; each writer below turns one into text.
 
+mod durations;
 pub mod json;
 pub mod text;
 
@@ -76,7 +77,7 @@ impl Summary {
 
     /// Whether something did not run that would on a machine with everything installed.
     fn lacks(&self) -> bool {
-        self.not_run.iter().any(|cell| cell.verdict == Verdict::NotRun && !cell.declared)
+        self.not_run.iter().any(NotRun::is_lacking)
     }
 
     /// The exit status of `run`: 0 all as expected, 1 findings, 2 a build failed, 69 nothing ran at all or

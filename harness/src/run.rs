@@ -4,6 +4,7 @@
 //! tell the coordinator over one channel. A target's run of a case starts when its program is there and the native one has
 //! ended, because its deadline comes from the native duration.
 
+mod board;
 mod builds;
 mod cache;
 mod cached;
@@ -15,11 +16,15 @@ mod judge;
 mod keep;
 mod keys;
 mod nests;
+mod patience;
 mod preparations;
 mod schedule;
+mod speeds;
 mod tests_batch;
+mod tries;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use triplecheck_emulators::host::Host;
@@ -34,9 +39,11 @@ use crate::report::Summary;
 use crate::supervise::StopFlag;
 use crate::verdict::Verdict;
 
+pub use board::{Board, Running, Share};
 pub(crate) use cell::launch_environment;
 pub use guests::{Guest, GuestCase};
 pub(crate) use nests::obstacle as children_obstacle;
+pub(crate) use patience::slow_period;
 
 /// Everything a run is given.
 pub struct Run<'a> {
@@ -52,6 +59,14 @@ pub struct Run<'a> {
     pub jobs: usize,
     /// Where results are kept for later runs, if they are.
     pub cache: Option<PathBuf>,
+    /// Where is kept how fast emulators are, if it is.
+    pub speeds: Option<PathBuf>,
+    /// How often everything is run.
+    pub repeat: u32,
+    /// Whether the first finding ends the run.
+    pub fail_fast: bool,
+    /// Where it is written who is running.
+    pub board: Arc<Board>,
     /// The name of the unfinished run that is taken up: its findings count as found.
     pub resumed: Option<String>,
     /// Set when the user asks to stop.

@@ -14,9 +14,10 @@ use crate::manifest::{self, Project};
 use crate::plan::{Origin, Plan, Request};
 use crate::progress::Progress;
 use crate::report;
-use crate::run::{Run, run as run_plan};
+use crate::run::{Board, Run, run as run_plan};
 use crate::setup::Wants;
-use crate::supervise::StopFlag;
+
+mod stop;
 
 /// Runs and reports; the exit status.
 pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> {
@@ -30,7 +31,9 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
     }
     let host = if args.setup { super::host() } else { host };
     let state = state_dir(&project);
-    let stop = stop_on_signals()?;
+    let stop = stop::stop_on_signals()?;
+    let board = std::sync::Arc::new(Board::default());
+    let repeat = args.control.repeat.unwrap_or(1);
     let run = Run {
         plan: &plan,
         host: &host,
@@ -38,18 +41,23 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         build_dir: state.join("build"),
         jobs: args.jobs.unwrap_or_else(default_jobs),
         resumed: if args.resume { Some(last_unfinished(&state.join("runs"))?) } else { None },
-        cache: (!args.no_cache).then(|| state.join("results.jsonl")),
+        // A stress run wants to see everything happen, and what it finds is no plain result.
+        cache: (!args.no_cache && args.control.repeat.is_none()).then(|| state.join("results.jsonl")),
+        speeds: Some(state.join("speeds.json")),
+        repeat,
+        fail_fast: args.control.fail_fast,
+        board: board.clone(),
         stop: &stop,
         command: command_words(directory, args),
         tail: tail_words(args),
     };
-    let mut progress = Progress::new(args.json);
+    let mut progress = Progress::new(args.json, &board)?;
     let summary = run_plan(&run, &mut progress)?;
     progress.finish();
     let text = if args.json {
         report::json::render(&summary, args.require)?
     } else {
-        report::text::render(&summary)
+        report::text::render(&summary, args.control.durations)
     };
     out.write_all(text.as_bytes())
         .map_err(|error| Error::world("cannot print the report").caused_by(error))?;
@@ -62,6 +70,7 @@ fn plan(project: &Project, args: &RunArgs, host: &LocalHost) -> Result<Plan> {
         filters: args.filters.clone(),
         cargo: args.cargo.options(&args.test_args),
         timeout: args.timeout,
+        retries: args.control.retries(),
         options: super::options(&args.lookup)?,
     };
     Plan::new(project, &request, host.triple(), &expand)
@@ -167,6 +176,9 @@ fn command_words(directory: &Path, args: &RunArgs) -> Vec<String> {
     words.extend(
         typed.args.iter().chain(&typed.selection).map(|word| crate::shell::quote(&word.to_string_lossy())),
     );
+    if let Some(timeout) = args.timeout {
+        words.extend(["--timeout".to_owned(), format!("{}ms", timeout.as_millis())]);
+    }
     if let Some(kind) = &args.lookup.emulator {
         words.extend(["--emulator".to_owned(), kind.clone()]);
     }
@@ -184,19 +196,4 @@ fn tail_words(args: &RunArgs) -> Vec<String> {
     } else {
         std::iter::once("--".to_owned()).chain(words).collect()
     }
-}
-
-/// The first SIGINT or SIGTERM ends guests in order and reports what there is; the second ends us at once.
-fn stop_on_signals() -> Result<StopFlag> {
-    let register = || -> std::io::Result<StopFlag> {
-        let flag = StopFlag::new()?;
-        let seen = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-            signal_hook::flag::register_conditional_shutdown(signal, 130, seen.clone())?;
-            signal_hook::flag::register(signal, seen.clone())?;
-            signal_hook::low_level::pipe::register(signal, flag.waker()?)?;
-        }
-        Ok(flag)
-    };
-    register().map_err(|error| Error::world("cannot listen for signals").caused_by(error))
 }

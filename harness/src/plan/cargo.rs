@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::{Origin, PlannedCase, PlannedSuite, Refinement, Resolver};
+use crate::error::Result;
 use crate::manifest::{self, Compare, Isolation, Suite, SuiteKind};
 
 /// What cargo builds, and how the result is called.
@@ -57,7 +58,7 @@ impl Resolver<'_> {
     }
 
     /// A cargo project without suites is tested as `cargo test` would.
-    pub(super) fn default_suite(&self) -> PlannedSuite {
+    pub(super) fn default_suite(&self) -> Result<PlannedSuite> {
         let mut origin = CargoOrigin {
             manifest_path: self.project.root.join("Cargo.toml"),
             tests: true,
@@ -70,9 +71,10 @@ impl Resolver<'_> {
         self.add_options(&mut origin);
         let filters = self.request.filters.iter();
         origin.test_args.extend(filters.filter(|filter| is_for_libtest(filter)).cloned());
-        PlannedSuite {
+        Ok(PlannedSuite {
             name: DEFAULT_SUITE.into(),
             origin: Origin::Cargo(origin),
+            retries: self.retries(None)?,
             programs: BTreeMap::new(),
             defaults: Refinement {
                 cases: vec![PlannedCase {
@@ -86,7 +88,7 @@ impl Resolver<'_> {
                 }],
                 ..Refinement::default()
             },
-        }
+        })
     }
 
     /// The origin of a suite in the manifest.

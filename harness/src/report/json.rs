@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Summary;
 use crate::diagnose::Finding;
 use crate::error::{Error, Result};
-use crate::events::{RuleCount, TargetInfo};
+use crate::events::{Repeated, RuleCount, TargetInfo, Try};
 use crate::verdict::Verdict;
 
 #[derive(Serialize)]
@@ -38,6 +38,9 @@ struct CellRow<'a> {
     cause: Option<&'a str>,
     duration_ms: u64,
     native_ms: u64,
+    limit_ms: u64,
+    tries: &'a [Try],
+    repeated: Option<Repeated>,
     repeat: &'a str,
     unchanged: bool,
 }
@@ -101,6 +104,9 @@ fn cells(summary: &Summary) -> Vec<CellRow<'_>> {
             cause: cell.cause.as_deref(),
             duration_ms: cell.duration_ms,
             native_ms: cell.native_ms,
+            limit_ms: cell.limit_ms,
+            tries: &cell.tries,
+            repeated: cell.repeated,
             repeat: &cell.repeat,
             unchanged: cell.unchanged,
         })

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::Summary;
+use super::{Summary, durations};
 use crate::diagnose::Finding;
 use crate::events::{Cell, NotRun, TargetInfo};
 use crate::verdict::Verdict;
@@ -22,8 +22,8 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const WARN: Style = AnsiColor::Yellow.on_default();
 
-/// The whole report.
-pub fn render(summary: &Summary) -> String {
+/// The whole report. `durations` is how many of the slowest cells are listed; those that were slow where it is `None`.
+pub fn render(summary: &Summary, durations: Option<usize>) -> String {
     let mut out = String::new();
     let targets = summary.run.as_ref().map_or(&[][..], |run| &run.targets);
     legend(&mut out, targets);
@@ -45,6 +45,7 @@ pub fn render(summary: &Summary) -> String {
             "\n{WARN}note{WARN:#}: programs that emulated guests start find no emulator here: {why}"
         );
     }
+    out.push_str(&durations::table(&summary.cells, durations));
     counts(&mut out, summary, findings.len());
     out
 }
@@ -187,6 +188,9 @@ fn finding(out: &mut String, finding: &Finding) {
     }
     if let Some(trait_) = &finding.trait_ {
         let _ = writeln!(out, "  where   {trait_}");
+    }
+    if let Some(tries) = &finding.tries {
+        let _ = writeln!(out, "  tries   {tries}");
     }
     if let Some(kept) = &finding.kept {
         let _ = writeln!(out, "  {DIM}output  {}{DIM:#}", kept.display());

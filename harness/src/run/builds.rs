@@ -4,6 +4,7 @@
 //! Documentation tests come last: cargo itself runs them, and would wait for a build that holds its directory.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -25,6 +26,8 @@ pub(super) struct Builds<'a> {
     pub(super) run: &'a Run<'a>,
     pub(super) guests: &'a Guests,
     pub(super) news: mpsc::Sender<News>,
+    /// Set when nothing more is to be begun.
+    pub(super) enough: &'a AtomicBool,
 }
 
 impl Builds<'_> {
@@ -44,7 +47,7 @@ impl Builds<'_> {
             .filter(|target| self.guests.blocked(target).is_none())
             .collect();
         for (index, suite) in wanted {
-            if self.run.stop.is_stopped() {
+            if self.run.stop.is_stopped() || self.enough.load(Ordering::Relaxed) {
                 break;
             }
             let what = describe(&suite.origin, targets.len() + 1);

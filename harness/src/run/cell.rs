@@ -12,6 +12,7 @@ use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::{CommandLine, Emulator, EnvChange, Guest, Kind, Launch};
 use triplecheck_emulators::lookup::{Decision, lookup};
 
+use super::board::Label;
 use super::nests::Nests;
 use super::preparations::Preparations;
 use super::{Blocked, Run};
@@ -38,6 +39,8 @@ pub(crate) struct Start<'a> {
     /// Where it is started; a fresh empty directory where `None`.
     pub(crate) dir: Option<&'a Path>,
     pub(crate) deadline: Duration,
+    /// Whose it is, for whoever watches.
+    pub(crate) label: Label<'a>,
 }
 
 /// Starts guests; shared by all workers.
@@ -209,10 +212,12 @@ impl<'a> Starter<'a> {
             stderr: &place.stderr,
             limits: Limits { deadline: start.deadline, grace: GRACE, output_bytes_max: OUTPUT_BYTES_MAX },
         };
+        let shown = self.run.board.sit(start.label.running(start.deadline, &place.stdout));
         let supervised = match self.nests.supervisors(self.run.host, planned, launch)? {
             Some(supervisors) => supervisors.run(&job, Some(self.run.stop)),
             None => supervise::run(&job, Some(self.run.stop)),
         };
+        drop(shown);
         supervised.map_err(|error| {
             Error::world(format!("cannot supervise `{}`", start.program.display())).caused_by(error)
         })

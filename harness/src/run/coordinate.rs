@@ -2,8 +2,9 @@
 //! every result into an event. It alone compares, so that events stand in one order.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use triplecheck_emulators::launch::Kind;
 
@@ -11,7 +12,9 @@ use super::cached::{Cached, Keys, Place};
 use super::guests::{Guest, GuestCase, Guests};
 use super::judge::{self, Judged, Runs};
 use super::keep;
+use super::patience::{self, Limit};
 use super::schedule::{Done, News, Queue, Task};
+use super::speeds::{self, Speeds};
 use super::tests_batch::Tests;
 use super::{Blocked, Recorder, Run, millis};
 use crate::build::ProgramKind;
@@ -23,27 +26,13 @@ use crate::libtest::TestOutcome;
 use crate::observation::{End, Observation};
 use crate::plan::PlannedTarget;
 use crate::verdict::{Verdict, Weight};
+use again::Again;
 use cases::{Known, Native, NativeDone};
+use ending::Ending;
 
+mod again;
 mod cases;
-
-/// Deadlines where none is given. Natively a program has a minute and a test binary ten; a target has the
-/// native time times what its emulator costs at worst, and never less than a minute, so that a slow machine
-/// makes no timeouts.
-const NATIVE_PROGRAM: Duration = Duration::from_secs(60);
-const NATIVE_TESTS: Duration = Duration::from_secs(600);
-const TARGET_LEAST: Duration = Duration::from_secs(60);
-
-/// By how much an emulator may be slower than the host before it counts as a hang. Measured means are a
-/// fifth of these: QEMU 9, Wine 2.4, an interpreter 60.
-fn patience(kind: Option<Kind>) -> u32 {
-    match kind {
-        Some(Kind::Native) => 10,
-        Some(Kind::Wine) => 20,
-        Some(Kind::QemuUser | Kind::Custom | Kind::Remote) | None => 50,
-        Some(Kind::Wasi | Kind::QemuSystem) => 300,
-    }
-}
+mod ending;
 
 /// Decides what is run next, and compares what was run.
 pub(super) struct Coordinator<'a, 'r> {
@@ -62,6 +51,14 @@ pub(super) struct Coordinator<'a, 'r> {
     today: Date,
     cached: Cached<'a>,
     keys: Keys,
+    again: Again,
+    speeds: Speeds,
+    /// Why nothing more is begun, where that is so.
+    ending: Option<Ending>,
+    /// Tells the builds of it.
+    enough: &'a AtomicBool,
+    /// The suites of which all programs were told.
+    suites_built: BTreeSet<usize>,
 }
 
 impl<'a, 'r> Coordinator<'a, 'r> {
@@ -70,8 +67,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         guests: &'a Guests,
         recorder: &'a mut Recorder<'r>,
         queue: &'a Queue,
-        cached: Cached<'a>,
+        (cached, enough): (Cached<'a>, &'a AtomicBool),
     ) -> Self {
+        let speeds = run.speeds.as_ref().map(|path| Speeds::read(path, &speeds::machine()));
         Self {
             run,
             guests,
@@ -84,29 +82,53 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             today: Date::today(),
             cached,
             keys: Keys::new(),
+            again: Again::default(),
+            speeds: speeds.unwrap_or_default(),
+            ending: None,
+            enough,
+            suites_built: BTreeSet::new(),
         }
     }
 
     /// Runs everything. The first error of ours or the world's ends it; what was recorded stays.
     pub(super) fn coordinate(&mut self, news: &mpsc::Receiver<News>) -> Result<()> {
-        while self.building || self.outstanding > 0 {
-            let gone = |_| Error::ours("all workers are gone while guests are to be run");
-            match news.recv().map_err(gone)? {
-                News::Recorded(event) => self.recorder.record(event)?,
-                News::Built(suite, piece) => self.built(suite, piece)?,
-                News::SuiteBuilt(suite) => self.suite_built(suite)?,
-                News::BuildsEnded(outcome) => {
-                    outcome?;
+        while self.building || self.outstanding > 0 || self.again.is_waiting() {
+            match self.next_news(news)? {
+                None => {}
+                Some(News::Stopped) => self.end(Ending::Interrupted),
+                Some(News::Recorded(event)) => self.recorder.record(event)?,
+                Some(News::Built(suite, piece)) => self.built(suite, piece)?,
+                Some(News::SuiteBuilt(suite)) => self.suite_built(suite)?,
+                Some(News::BuildsEnded(outcome)) => {
+                    // A tool that was interrupted together with us has not failed.
+                    if !self.stopped() {
+                        outcome?;
+                    }
                     self.building = false;
                     self.queue.no_more_builds();
                 }
-                News::Done(task, done) => {
+                Some(News::Done(task, done)) => {
                     self.outstanding -= 1;
                     self.done(&task, done?)?;
                 }
             }
         }
-        Ok(())
+        self.leave_out_rest()?;
+        self.run.speeds.as_ref().map_or(Ok(()), |path| self.speeds.write(path))
+    }
+
+    /// What is told next; `None` where the time of a task that waited for it has come, which is queued then.
+    fn next_news(&mut self, news: &mpsc::Receiver<News>) -> Result<Option<News>> {
+        let gone = || Error::ours("all workers are gone while guests are to be run");
+        let Some(due) = self.again.due() else { return news.recv().map(Some).map_err(|_| gone()) };
+        match news.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(told) => Ok(Some(told)),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                self.again.take_due(Instant::now()).into_iter().for_each(|task| self.push(task));
+                Ok(None)
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(gone()),
+        }
     }
 
     fn done(&mut self, task: &Task, done: Done) -> Result<()> {
@@ -125,13 +147,54 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         self.run.stop.is_stopped()
     }
 
-    fn native_deadline(case: &GuestCase, kind: &ProgramKind) -> Duration {
-        case.plan.timeout.unwrap_or(match kind {
-            ProgramKind::Plain => NATIVE_PROGRAM,
+    /// What the native side of a case is given.
+    fn native_limit(&self, case: &GuestCase, kind: &ProgramKind) -> Limit {
+        let weight = match kind {
+            ProgramKind::Plain => patience::Weight::Program,
             ProgramKind::CargoTest { .. } | ProgramKind::CargoDoc { .. } | ProgramKind::HostOnly => {
-                NATIVE_TESTS
+                patience::Weight::Tests
             }
-        })
+        };
+        let unasked = || Limit::native(weight, speeds::load(self.run.jobs));
+        case.plan.timeout.map_or_else(unasked, Limit::asked)
+    }
+
+    /// What a target's run of a case is given, whose native side took so long.
+    fn target_limit(&self, case: &GuestCase, target: usize, native: Duration) -> Limit {
+        let planned = &self.run.plan.targets[target];
+        let measured = self.speeds.of(&self.emulator_name(target));
+        let kind = self.guests.kind(&planned.target);
+        let unasked = || Limit::derived(native, kind, measured, speeds::load(self.run.jobs));
+        case.plan.timeout.or(planned.timeout).map_or_else(unasked, Limit::asked)
+    }
+
+    /// Under what name it is kept how fast a target's emulator is: another version is another emulator.
+    fn emulator_name(&self, target: usize) -> String {
+        let known = self.recorder.summary.run.as_ref().and_then(|run| run.targets.get(target));
+        let words = known.map(|info| {
+            let parts = [Some(&info.target), info.emulator.as_ref(), info.emulator_version.as_ref()];
+            parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+        });
+        words.unwrap_or_default()
+    }
+
+    /// Notes how long a target's run took, if it came to its own end and is comparable with the native one.
+    fn learn(&mut self, task: &Task, target: usize, native: Duration, done: &Done) {
+        let wall = match done {
+            Done::Program(observation, _) => match observation.end {
+                End::Exited { .. } | End::Signalled { .. } => Some(observation.wall),
+                End::TimedOut { .. }
+                | End::OutputLimit { .. }
+                | End::NotStarted { .. }
+                | End::Interrupted => None,
+            },
+            Done::Tests(tests) => tests.timed_out.is_empty().then_some(tests.wall),
+            Done::Blocked(_) => None,
+        };
+        if let Some(wall) = wall.filter(|_| task.only.is_empty() && !self.stopped()) {
+            let name = self.emulator_name(target);
+            self.speeds.learn(&name, native, wall);
+        }
     }
 
     fn native_done(&mut self, task: &Task, done: Done) -> Result<()> {
@@ -152,9 +215,14 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 Native::Blocked(Blocked { reason, fix: blocked.fix })
             }
             done @ (Done::Tests(_) | Done::Program(..)) => {
-                Native::Done(NativeDone { done: Arc::new(done), took, passed })
+                let round = NativeDone { done: Arc::new(done), took, passed };
+                match self.native_round(task, round) {
+                    Some(whole) => Native::Done(whole),
+                    None => return Ok(()),
+                }
             }
         };
+        self.run.board.done(&guest.suite, None);
         self.known[task.place.0].cases[case].native = native;
         self.advance(task.place)
     }
@@ -176,38 +244,49 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         let Native::Done(native) = &self.known[task.place.0].cases[task.place.1].native else {
             return Err(Error::ours("a target was run before its native side"));
         };
-        let native = native.done.clone();
-        self.settle(task.place, target);
+        let (native, took) = (native.done.clone(), native.took);
+        self.learn(task, target, took, done);
         let guest = &*task.guest;
         let case = &guest.cases[task.place.1];
         let planned = &self.run.plan.targets[target];
-        match (&*native, done) {
+        let mut events = match (&*native, done) {
             (_, Done::Blocked(blocked)) => {
                 let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
-                self.recorder.record(Event::NotRun(not_run))
+                vec![Event::NotRun(not_run)]
             }
             (Done::Program(native, _), Done::Program(observation, kind)) => {
                 let place = (task.place.0, task.place.1, target);
-                self.program_done(place, guest, case, planned, (native, observation), *kind)
+                vec![self.program_done(place, guest, case, planned, (native, observation), *kind)?]
             }
             (Done::Tests(native), Done::Tests(tests)) => {
                 let mut events = self.tests_done(guest, planned, native, tests);
-                if self.stopped() {
-                    // A test without an outcome was not reached; it is not lost.
+                if !task.only.is_empty() {
                     events.retain(|event| matches!(event, Event::Cell(_)));
+                } else if self.stopped() {
+                    // A test without an outcome was not reached; it is not lost.
+                    let all = events.len();
+                    events.retain(|event| matches!(event, Event::Cell(_)));
+                    let rest = self.unfinished_tests(&guest.suite, &case.name, &planned.target);
+                    events.extend((events.len() < all).then_some(Event::NotRun(rest)));
                 }
-                self.found((task.place.0, task.place.1, target), events)
+                events
             }
             (Done::Tests(_), Done::Program(observation, kind)) => {
-                self.lost_tests(guest, case, planned, observation, *kind)
+                vec![self.lost_tests(guest, case, planned, observation, *kind)]
             }
             (Done::Program(..) | Done::Blocked(_), _) => {
                 let reason = "natively it is no libtest binary, on the target it is".to_owned();
                 let not_run =
                     Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
-                self.recorder.record(Event::NotRun(not_run))
+                vec![Event::NotRun(not_run)]
+            }
+        };
+        for event in &mut events {
+            if let Event::Cell(cell) = event {
+                limited(cell, &task.limit);
             }
         }
+        self.conclude(task, target, events)
     }
 
     fn program_done(
@@ -218,7 +297,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         planned: &PlannedTarget,
         (native, observation): (&Observation, &Observation),
         emulator: Kind,
-    ) -> Result<()> {
+    ) -> Result<Event> {
         let blocked = match &observation.end {
             End::Interrupted => Some("the run was interrupted".to_owned()),
             End::NotStarted { why } => Some(format!("it could not be started: {why}")),
@@ -226,7 +305,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         };
         if let Some(reason) = blocked {
             let not_run = Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
-            return self.recorder.record(Event::NotRun(not_run));
+            return Ok(Event::NotRun(not_run));
         }
         let runs =
             Runs { native, native_target: &self.guests.host, observation, target: &planned.target, emulator };
@@ -236,10 +315,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         cell.native_ms = millis(native.wall);
         cell.peak_rss_bytes = observation.peak_rss_bytes;
         cell.leaked.clone_from(&observation.leaked);
-        if cell.verdict.weight() == Weight::Finding {
+        // Of many runs that went wrong, the first is kept.
+        if cell.verdict.weight() == Weight::Finding && !self.again.has_finding(place) {
             cell.kept = Some(keep::keep(&self.run.run_dir, &cell, native, observation)?);
         }
-        self.found(place, vec![Event::Cell(cell)])
+        Ok(Event::Cell(cell))
     }
 
     /// A target's run of a test binary that told nothing of its tests.
@@ -250,7 +330,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         planned: &PlannedTarget,
         observation: &Observation,
         emulator: Kind,
-    ) -> Result<()> {
+    ) -> Event {
         let fault = compare::fault_of(&observation.stderr, emulator);
         let name = if case.name.is_empty() { "(all tests)" } else { case.name.as_str() };
         let judged = Judged {
@@ -266,7 +346,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             ..Judged::default()
         };
         let cell = self.cell(guest, name, planned, emulator, judged);
-        self.recorder.record(Event::Cell(cell))
+        Event::Cell(cell)
     }
 
     /// The events of a test binary's tests.
@@ -361,6 +441,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             differences: judged.differences,
             duration_ms: 0,
             native_ms: 0,
+            limit_ms: 0,
+            tries: Vec::new(),
+            repeated: None,
             peak_rss_bytes: 0,
             leaked: Vec::new(),
             repeat: repeat.join(" "),
@@ -374,4 +457,12 @@ impl<'a, 'r> Coordinator<'a, 'r> {
 fn passed(tests: &Tests) -> BTreeSet<String> {
     let passed = tests.outcomes.iter().filter(|(_, outcome)| matches!(outcome, TestOutcome::Passed));
     passed.map(|(name, _)| name.clone()).collect()
+}
+
+/// Tells a cell the deadline that it had, and how that came about where it was missed.
+fn limited(cell: &mut Cell, limit: &Limit) {
+    cell.limit_ms = millis(limit.deadline);
+    if cell.observed == Verdict::Timeout {
+        cell.cause = Some(format!("no end within {limit}"));
+    }
 }

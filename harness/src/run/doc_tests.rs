@@ -7,6 +7,7 @@ use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, lookup};
 
 use super::Blocked;
+use super::board::{Doing, Label};
 use super::cell::{Start, Starter};
 use super::schedule::Done;
 use super::tests_batch::Tests;
@@ -26,7 +27,7 @@ pub(super) fn run(
     host: &PlannedTarget,
     cargo: &Path,
     call: &DocCall,
-    deadline: Duration,
+    (deadline, label): (Duration, Label<'_>),
 ) -> Result<Done> {
     let start = Start {
         program: cargo,
@@ -36,6 +37,7 @@ pub(super) fn run(
         files: &[],
         dir: Some(&call.dir),
         deadline,
+        label: Label { doing: Doing::Documentation, ..label },
     };
     let observation = starter.start_tool(host, &start)?;
     let Some(run) = libtest::parse_text(&observation.stdout) else {

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
-use std::time::Duration;
 
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::Options;
 
+use super::board::{Doing, Label};
 use super::builds::Builds;
 use super::cache::Cache;
 use super::cached::Cached;
@@ -18,19 +19,23 @@ use super::cell::{Start, Started, Starter};
 use super::coordinate::Coordinator;
 use super::doc_tests;
 use super::guests::{Guest, Guests};
+use super::patience::Limit;
 use super::tests_batch::{self, Batch, Tests};
 use super::{Blocked, Recorder, Run};
 use crate::build::{Piece, ProgramKind};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::observation::Observation;
 use crate::plan::PlannedTarget;
+use crate::supervise::StopFlag;
 
 /// Why a procedural macro's tests are run for no target.
 pub(super) const HOST_ONLY: &str = "a procedural macro is part of the compiler, which runs on the host only";
 
 /// What the coordinator is told.
 pub(super) enum News {
+    /// The user wants to stop.
+    Stopped,
     /// Something to record.
     Recorded(Event),
     /// A program of the suite at this position of the plan is there.
@@ -44,6 +49,7 @@ pub(super) enum News {
 }
 
 /// One run of one case.
+#[derive(Clone)]
 pub(super) struct Task {
     pub(super) guest: Arc<Guest>,
     /// The positions of the guest and of its case among all that are known.
@@ -52,7 +58,11 @@ pub(super) struct Task {
     pub(super) target: Option<usize>,
     /// The program.
     pub(super) file: PathBuf,
-    pub(super) deadline: Duration,
+    pub(super) limit: Limit,
+    /// Which run of the case it is: a retry, or a round of a stress run, has a number above 1.
+    pub(super) number: u32,
+    /// The tests that are run, each alone; all of them where none is named.
+    pub(super) only: Vec<String>,
     /// The tests that passed natively.
     pub(super) passed_natively: Option<Arc<BTreeSet<String>>>,
 }
@@ -73,6 +83,9 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
     };
     let queue = Queue::new(run.jobs.max(1));
     let (sender, news) = mpsc::channel();
+    let enough = AtomicBool::new(false);
+    let over = StopFlag::new()
+        .map_err(|error| Error::world("cannot watch for the end of the run").caused_by(error))?;
     let host = PlannedTarget {
         target: guests.host.clone(),
         options: Options::default(),
@@ -92,12 +105,20 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
             });
         }
         scope.spawn(|| {
-            let builds = Builds { run, guests, news: sender.clone() };
+            let builds = Builds { run, guests, news: sender.clone(), enough: &enough };
             let outcome = builds.build();
             let _ = sender.send(News::BuildsEnded(outcome));
         });
+        let (over, watcher) = (&over, sender.clone());
+        scope.spawn(move || {
+            if run.stop.await_unless(over) {
+                let _ = watcher.send(News::Stopped);
+            }
+        });
         let cached = Cached { cache, starter: &starter, host: &host };
-        let outcome = Coordinator::new(run, guests, recorder, &queue, cached).coordinate(&news);
+        let mut coordinator = Coordinator::new(run, guests, recorder, &queue, (cached, &enough));
+        let outcome = coordinator.coordinate(&news);
+        over.stop();
         queue.close();
         outcome
     });
@@ -143,6 +164,14 @@ impl Queue {
         self.changed.notify_all();
     }
 
+    /// Forgets all that nobody has begun; how much that was.
+    pub(super) fn clear(&self) -> usize {
+        let mut state = self.state();
+        let count = state.tasks.len();
+        state.tasks.clear();
+        count
+    }
+
     fn close(&self) {
         let mut state = self.state();
         state.tasks.clear();
@@ -172,6 +201,14 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
     let (guest, program) = (&*task.guest, &*task.file);
     let case = &guest.cases[task.place.1];
     let planned = task.target.map_or(host, |target| &run.plan.targets[target]);
+    let triple = planned.target.to_string();
+    let label = Label {
+        suite: &guest.suite,
+        case: &case.name,
+        target: task.target.map(|_| triple.as_str()),
+        number: task.number,
+        doing: Doing::Program,
+    };
     match &guest.kind {
         ProgramKind::Plain => {
             let words = command_words(run, guest, planned);
@@ -183,7 +220,8 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
                 stdin: case.plan.stdin.as_deref(),
                 files: &case.plan.files,
                 dir: None,
-                deadline: task.deadline,
+                deadline: task.limit.deadline,
+                label,
             };
             Ok(match starter.start(planned, &start)? {
                 Started::Ran(observation, kind) => Done::Program(observation, kind),
@@ -192,12 +230,11 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
         }
         ProgramKind::HostOnly => Ok(Done::Blocked(Blocked { reason: HOST_ONLY.to_owned(), fix: None })),
         ProgramKind::CargoDoc { calls } => {
-            let triple = planned.target.to_string();
             let Some(call) = calls.get(planned.target.triple()) else {
                 let reason = format!("there is no call of cargo for {triple}");
                 return Ok(Done::Blocked(Blocked { reason, fix: None }));
             };
-            doc_tests::run(starter, planned, host, program, call, task.deadline)
+            doc_tests::run(starter, planned, host, program, call, (task.limit.deadline, label))
         }
         ProgramKind::CargoTest { package_dir, env } => {
             let batch = Batch {
@@ -206,10 +243,16 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
                 env,
                 args: &guest.test_args,
                 isolation: guest.isolation,
-                deadline: task.deadline,
+                deadline: task.limit.deadline,
+                label,
                 passed_natively: task.passed_natively.as_deref(),
             };
-            Ok(match tests_batch::run(starter, planned, &batch)? {
+            let outcome = if task.only.is_empty() {
+                tests_batch::run(starter, planned, &batch)?
+            } else {
+                tests_batch::run_alone(starter, planned, &batch, &task.only)?
+            };
+            Ok(match outcome {
                 tests_batch::Outcome::Tests(tests) => Done::Tests(tests),
                 tests_batch::Outcome::Program(observation, kind) => Done::Program(observation, kind),
                 tests_batch::Outcome::Blocked(blocked) => Done::Blocked(blocked),

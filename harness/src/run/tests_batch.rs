@@ -12,6 +12,7 @@ use std::time::Duration;
 use triplecheck_emulators::launch::Kind;
 
 use super::Blocked;
+use super::board::{Doing, Label};
 use super::cell::{Start, Started, Starter};
 use crate::error::Result;
 use crate::libtest::{self, TestOutcome, TestRun};
@@ -33,6 +34,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) args: &'a [String],
     pub(crate) isolation: Isolation,
     pub(crate) deadline: Duration,
+    pub(crate) label: Label<'a>,
     /// The tests that passed natively: their failures are confirmed. `None` for the native side itself.
     pub(crate) passed_natively: Option<&'a BTreeSet<String>>,
 }
@@ -67,7 +69,7 @@ pub(crate) enum Outcome {
 /// Runs all tests of a binary.
 pub(crate) fn run(starter: &Starter<'_>, planned: &PlannedTarget, batch: &Batch<'_>) -> Result<Outcome> {
     let mut runner = Runner { starter, planned, batch, tests: Tests::default() };
-    let (observation, kind) = match runner.start(batch.args)? {
+    let (observation, kind) = match runner.start(batch.args, Doing::Tests)? {
         Started::Ran(observation, kind) => (observation, kind),
         Started::Blocked(blocked) => return Ok(Outcome::Blocked(blocked)),
     };
@@ -85,6 +87,18 @@ pub(crate) fn run(starter: &Starter<'_>, planned: &PlannedTarget, batch: &Batch<
     Ok(Outcome::Tests(runner.tests))
 }
 
+/// Runs some tests of a binary, each alone.
+pub(crate) fn run_alone(
+    starter: &Starter<'_>,
+    planned: &PlannedTarget,
+    batch: &Batch<'_>,
+    names: &[String],
+) -> Result<Outcome> {
+    let mut runner = Runner { starter, planned, batch, tests: Tests::default() };
+    names.iter().try_for_each(|name| runner.alone(name))?;
+    Ok(Outcome::Tests(runner.tests))
+}
+
 fn read(observation: &Observation) -> Option<TestRun> {
     libtest::parse_json(&observation.stdout).or_else(|| libtest::parse_text(&observation.stdout))
 }
@@ -97,13 +111,13 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn start<S: AsRef<str>>(&self, words: &[S]) -> Result<Started> {
+    fn start<S: AsRef<str>>(&self, words: &[S], doing: Doing<'_>) -> Result<Started> {
         let mut args: Vec<OsString> = words.iter().map(|word| word.as_ref().into()).collect();
         args.extend(["--format", "json", "-Zunstable-options", "--report-time"].map(OsString::from));
-        self.start_plain(&args)
+        self.start_plain(&args, doing)
     }
 
-    fn start_plain(&self, args: &[OsString]) -> Result<Started> {
+    fn start_plain(&self, args: &[OsString], doing: Doing<'_>) -> Result<Started> {
         let mut env = self.batch.env.to_vec();
         // libtest gives its records on stable only to those who say this; it changes nothing else in it.
         env.push(("RUSTC_BOOTSTRAP".into(), "1".into()));
@@ -117,6 +131,7 @@ impl Runner<'_> {
                 files: &[],
                 dir: Some(self.batch.package_dir),
                 deadline: self.batch.deadline,
+                label: Label { doing, ..self.batch.label },
             },
         )
     }
@@ -160,7 +175,7 @@ impl Runner<'_> {
         });
         let mut words: Vec<String> = vec!["--exact".into()];
         words.extend(names.cloned());
-        let Started::Ran(observation, _) = self.start(&words)? else { return Ok(()) };
+        let Started::Ran(observation, _) = self.start(&words, Doing::Tests)? else { return Ok(()) };
         let Some(run) = read(&observation) else { return self.alone(first) };
         let unfinished = run.unfinished.clone();
         let progressed = !run.outcomes.is_empty();
@@ -173,7 +188,10 @@ impl Runner<'_> {
 
     /// Runs one test by itself; whatever ends its process is its outcome.
     fn alone(&mut self, name: &str) -> Result<()> {
-        let Started::Ran(observation, _) = self.start(&["--exact", name])? else { return Ok(()) };
+        let Started::Ran(observation, kind) = self.start(&["--exact", name], Doing::Test(name))? else {
+            return Ok(());
+        };
+        self.tests.kind = Some(kind);
         if observation.end == End::Interrupted {
             return Ok(());
         }
@@ -195,7 +213,7 @@ impl Runner<'_> {
     fn list(&self) -> Result<Vec<String>> {
         let mut args: Vec<OsString> = self.batch.args.iter().map(OsString::from).collect();
         args.extend(["--list", "--format", "terse"].map(OsString::from));
-        match self.start_plain(&args)? {
+        match self.start_plain(&args, Doing::List)? {
             Started::Ran(observation, _) => Ok(libtest::parse_list(&observation.stdout)),
             Started::Blocked(_) => Ok(Vec::new()),
         }

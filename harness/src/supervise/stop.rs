@@ -39,6 +39,18 @@ impl StopFlag {
         matches!(poll(&mut fds, Some(&now)), Ok(1..))
     }
 
+    /// Waits until this flag is raised, or `other` is; whether it was this one.
+    pub fn await_unless(&self, other: &StopFlag) -> bool {
+        loop {
+            let mut fds = [PollFd::new(&self.read, PollFlags::IN), PollFd::new(&other.read, PollFlags::IN)];
+            match poll(&mut fds, None) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(_) => return !fds[0].revents().is_empty(),
+                Err(_) => return false,
+            }
+        }
+    }
+
     /// A descriptor that raises the flag when any byte is written to it, which is what
     /// `signal_hook::low_level::pipe::register` does in a signal handler.
     ///

@@ -88,3 +88,14 @@ pub(crate) fn copies(from: &Path, to: &Path) -> bool {
 pub(crate) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace").to_owned()
 }
+
+/// Waits until something is so that nobody tells of; a test that waits for long fails.
+#[track_caller]
+pub(crate) fn await_true(what: &str, mut is_so: impl FnMut() -> bool) {
+    const STEP: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(120);
+    while !is_so() {
+        assert!(std::time::Instant::now() < until, "never: {what}");
+        let _ = rustix::event::poll(&mut [], Some(&STEP));
+    }
+}

@@ -9,7 +9,8 @@ use std::time::Duration;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::target::Target;
 
-use super::{Coordinator, Done, TARGET_LEAST, patience};
+use super::again::Odd;
+use super::{Coordinator, Done};
 use crate::build::{Piece, ProgramKind};
 use crate::error::Result;
 use crate::events::{Cell, Event, NotRun};
@@ -35,8 +36,12 @@ pub(super) struct Known {
 /// How far a case has come.
 pub(super) struct CaseState {
     pub(super) native: Native,
+    /// The native rounds of a stress run so far.
+    pub(super) rounds: Option<NativeDone>,
+    /// What of them was not as in the first.
+    pub(super) odd: Odd,
     /// One for each target of the plan.
-    cells: Vec<CellState>,
+    pub(super) cells: Vec<CellState>,
 }
 
 /// How far the native side of a case has come.
@@ -63,7 +68,7 @@ pub(super) struct NativeDone {
 
 /// How far a cell has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum CellState {
+pub(super) enum CellState {
     /// One of its programs is not there.
     Unbuilt,
     /// It has to be run, after its native side.
@@ -95,7 +100,8 @@ impl Coordinator<'_, '_> {
         } else {
             for case in &guest.cases {
                 let cells = self.first_states(&guest, &case.name)?;
-                cases.push(CaseState { native: Native::Waiting, cells });
+                let (native, odd) = (Native::Waiting, Odd::default());
+                cases.push(CaseState { native, rounds: None, odd, cells });
             }
         }
         self.known.push(Known { suite, guest, files: BTreeMap::new(), cases });
@@ -122,8 +128,9 @@ impl Coordinator<'_, '_> {
 
     /// Says that nothing more of a suite will be there: what has no program does not run.
     pub(super) fn suite_built(&mut self, suite: usize) -> Result<()> {
+        self.suites_built.insert(suite);
         for at in 0..self.known.len() {
-            if self.known[at].suite != suite || self.stopped() {
+            if self.known[at].suite != suite || self.no_more() {
                 continue;
             }
             for case in 0..self.known[at].cases.len() {
@@ -154,7 +161,7 @@ impl Coordinator<'_, '_> {
     /// Does what can be done for a case: finds what earlier runs know, queues its native side and its targets.
     pub(super) fn advance(&mut self, place: (usize, usize)) -> Result<()> {
         self.look_up(place)?;
-        if self.stopped() {
+        if self.no_more() {
             return Ok(());
         }
         let (guest, file) = {
@@ -171,8 +178,18 @@ impl Coordinator<'_, '_> {
                         && !self.cached.may_know(self.run, &guest, place.1, &file));
                 if needed {
                     self.known[place.0].cases[place.1].native = Native::Running;
-                    let deadline = Self::native_deadline(&guest.cases[place.1], &guest.kind);
-                    self.push(Task { guest, place, target: None, file, deadline, passed_natively: None });
+                    self.run.board.plan(&guest.suite, None);
+                    let limit = self.native_limit(&guest.cases[place.1], &guest.kind);
+                    self.push(Task {
+                        guest,
+                        place,
+                        target: None,
+                        file,
+                        limit,
+                        number: 1,
+                        only: Vec::new(),
+                        passed_natively: None,
+                    });
                 }
             }
             Native::Done(_) => self.ready(&guest, place),
@@ -193,7 +210,7 @@ impl Coordinator<'_, '_> {
     fn look_up(&mut self, place: (usize, usize)) -> Result<()> {
         for (index, planned) in self.run.plan.targets.iter().enumerate() {
             let known = &self.known[place.0];
-            if known.cases[place.1].cells[index] != CellState::Unbuilt || self.stopped() {
+            if known.cases[place.1].cells[index] != CellState::Unbuilt || self.no_more() {
                 continue;
             }
             let native = known.files.get(&self.guests.host.to_string());
@@ -210,6 +227,7 @@ impl Coordinator<'_, '_> {
             if settled {
                 self.settle(place, index);
             } else {
+                self.run.board.plan(&guest.suite, Some(&planned.target.to_string()));
                 self.known[place.0].cases[place.1].cells[index] = CellState::Ready;
             }
         }
@@ -218,14 +236,19 @@ impl Coordinator<'_, '_> {
 
     /// A cell of which everything is said. With its last one, what the native side has shown is let go.
     pub(super) fn settle(&mut self, place: (usize, usize), target: usize) {
-        let state = &mut self.known[place.0].cases[place.1];
+        let known = &mut self.known[place.0];
+        let state = &mut known.cases[place.1];
+        if matches!(state.cells[target], CellState::Ready | CellState::Running) {
+            let target = self.run.plan.targets[target].target.to_string();
+            self.run.board.done(&known.guest.suite, Some(&target));
+        }
         state.cells[target] = CellState::Settled;
         if state.cells.iter().all(|cell| *cell == CellState::Settled) {
             state.native = Native::Over;
         }
     }
 
-    fn not_run(
+    pub(super) fn not_run(
         &mut self,
         guest: &Guest,
         place: (usize, usize),
@@ -242,24 +265,25 @@ impl Coordinator<'_, '_> {
     fn ready(&mut self, guest: &Arc<Guest>, place: (usize, usize)) {
         let case = &guest.cases[place.1];
         for (index, planned) in self.run.plan.targets.iter().enumerate() {
-            let known = &mut self.known[place.0];
-            let state = &mut known.cases[place.1];
+            let known = &self.known[place.0];
+            let state = &known.cases[place.1];
             let (Native::Done(native), CellState::Ready) = (&state.native, state.cells[index]) else {
                 continue;
             };
             let Some(file) = known.files.get(&planned.target.to_string()) else { continue };
-            let deadline = case.plan.timeout.or(planned.timeout).unwrap_or_else(|| {
-                TARGET_LEAST.max(native.took.saturating_mul(patience(self.guests.kind(&planned.target))))
-            });
+            let (took, passed_natively, file) = (native.took, native.passed.clone(), file.clone());
+            let limit = self.target_limit(case, index, took);
             let task = Task {
                 guest: guest.clone(),
                 place,
                 target: Some(index),
-                file: file.clone(),
-                deadline,
-                passed_natively: native.passed.clone(),
+                file,
+                limit,
+                number: 1,
+                only: Vec::new(),
+                passed_natively,
             };
-            state.cells[index] = CellState::Running;
+            self.known[place.0].cases[place.1].cells[index] = CellState::Running;
             self.push(task);
         }
     }
@@ -276,18 +300,19 @@ impl Coordinator<'_, '_> {
         if !cached::is_good(&events) && self.run.resumed.is_none() {
             return Ok(false);
         }
-        events.into_iter().try_for_each(|event| self.recorder.record(event)).map(|()| true)
+        self.record_all(events).map(|()| true)
     }
 
     /// Records what was found, and keeps it for later runs where all of it is as it should be.
     pub(super) fn found(&mut self, place: Place, events: Vec<Event>) -> Result<()> {
         // Of a run that is being interrupted nothing more is kept: a binary's tests may not all be there.
-        if let Some(key) = self.keys.remove(&place).filter(|_| !self.stopped()) {
+        let whole = !events.iter().any(|event| matches!(event, Event::NotRun(cell) if cell.is_lacking()));
+        if let Some(key) = self.keys.remove(&place).filter(|_| whole && !self.stopped()) {
             let name = self.run.resumed.clone().unwrap_or_else(|| self.run.name());
             let only_of = if cached::is_good(&events) { None } else { Some(name.as_str()) };
             self.cached.cache.put(key, cached::entry(&events), only_of)?;
         }
-        events.into_iter().try_for_each(|event| self.recorder.record(event))
+        self.record_all(events)
     }
 
     /// The manifest's reason for not running a guest on a target.

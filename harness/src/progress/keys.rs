@@ -1,0 +1,89 @@
+//! What wakes whoever watches a run: time, a key, the end of the run, and our return from having been stopped.
+//!
+//! Keys are read from a terminal that is ours in every respect: standard input, and both outputs too, because a pager
+//! behind a pipe reads the same terminal. Nothing is read while another group of processes is in front.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::termios::isatty;
+
+use crate::unix;
+
+/// Keys that are answered; all others are read and dropped.
+const KEYS: [u8; 6] = [b'\n', b'\r', b't', b'i', b'?', b' '];
+/// More keys than anybody presses between two looks.
+const READ_BYTES: usize = 256;
+
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Woken {
+    /// Time has passed, or nothing worth a word happened.
+    Time,
+    /// Somebody wants to know what is running.
+    Key,
+    /// The run is over.
+    End,
+}
+
+/// What is waited for.
+pub(super) struct Keys {
+    /// Ends when the run does.
+    quit: OwnedFd,
+    /// Gets a byte when we go on after having been stopped.
+    resumed: OwnedFd,
+    /// Whether keys are read at all.
+    reads: bool,
+}
+
+impl Keys {
+    /// Listens to keys if `shown` on a terminal that is ours. What comes with it ends the waiting when it is dropped.
+    pub(super) fn new(shown: bool) -> io::Result<(Self, OwnedFd)> {
+        let (quit, end) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (resumed, wake) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let reads = shown && isatty(rustix::stdio::stdin()) && isatty(rustix::stdio::stdout());
+        if reads {
+            signal_hook::low_level::pipe::register(signal_hook::consts::SIGCONT, wake)?;
+            unix::listen_to_keys();
+        }
+        Ok((Self { quit, resumed, reads }, end))
+    }
+
+    /// Waits so long at most.
+    pub(super) fn wait(&mut self, time_max: Duration) -> Woken {
+        let timeout = Timespec::try_from(time_max).ok();
+        let stdin = rustix::stdio::stdin();
+        let listens = self.reads && unix::is_in_front();
+        let mut fds = vec![PollFd::new(&self.quit, PollFlags::IN), PollFd::new(&self.resumed, PollFlags::IN)];
+        fds.extend(listens.then(|| PollFd::from_borrowed_fd(stdin, PollFlags::IN)));
+        if !matches!(poll(&mut fds, timeout.as_ref()), Ok(1..)) {
+            return Woken::Time;
+        }
+        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        drop(fds);
+        if ready[0] {
+            return Woken::End;
+        }
+        if ready[1] {
+            let _ = rustix::io::read(&self.resumed, &mut [0; READ_BYTES]);
+            unix::listen_to_keys();
+        }
+        if ready.get(2) == Some(&true) { self.read(stdin) } else { Woken::Time }
+    }
+
+    fn read(&mut self, stdin: BorrowedFd<'_>) -> Woken {
+        let mut bytes = [0; READ_BYTES];
+        match rustix::io::read(stdin.as_fd(), &mut bytes) {
+            Ok(count @ 1..) if bytes[..count].iter().any(|byte| KEYS.contains(byte)) => Woken::Key,
+            Ok(1..) | Err(rustix::io::Errno::INTR) => Woken::Time,
+            // The terminal is gone, or somebody else's: it would be ready for ever.
+            Ok(0) | Err(_) => {
+                self.reads = false;
+                Woken::Time
+            }
+        }
+    }
+}
