@@ -36,7 +36,9 @@ pub(super) fn of(host: &LocalHost, program: &Path) -> Option<String> {
 /// Whether the file, through all links, is the one that is running.
 pub(super) fn is_own(program: &Path) -> bool {
     let identity = |path: &Path| std::fs::metadata(path).map(|meta| (meta.dev(), meta.ino())).ok();
-    let own = std::env::current_exe().ok().and_then(|path| identity(&path));
+    // Where the kernel shows it, the file itself; its path may be another's by now.
+    let own = identity(Path::new("/proc/self/exe"))
+        .or_else(|| std::env::current_exe().ok().and_then(|path| identity(&path)));
     own.is_some() && own == identity(program)
 }
 

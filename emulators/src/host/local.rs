@@ -1,10 +1,11 @@
 //! The machine that we run on. Nothing is found before it is asked for, and nothing is found twice: answers
-//! are kept for the life of the value, which is that of one command.
+//! are kept for the life of the value, which is that of one command. They are kept in trees, because a hash map asks the
+//! system for random bytes, and a hook call has a handful of answers.
 //!
 //! No process is started but for [`Host::version`], [`Host::cpu_models`] and [`Host::executes`]; what a tool
 //! says of itself is remembered between commands.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
@@ -34,13 +35,13 @@ const CACHE_BELOW_HOME: &str = ".cache/triplecheck";
 pub struct LocalHost {
     builtin_wasi: Option<Vec<OsString>>,
     standard_dirs: bool,
-    variables: HashMap<String, Option<OsString>>,
+    variables: BTreeMap<String, Option<OsString>>,
     machine: OnceLock<&'static Machine>,
     triple: OnceLock<String>,
     package_dirs: OnceLock<Vec<PathBuf>>,
-    executes: Mutex<HashMap<&'static str, bool>>,
-    programs: Mutex<HashMap<String, Option<Program>>>,
-    versions: Mutex<HashMap<PathBuf, Option<String>>>,
+    executes: Mutex<BTreeMap<&'static str, bool>>,
+    programs: Mutex<BTreeMap<String, Option<Program>>>,
+    versions: Mutex<BTreeMap<PathBuf, Option<String>>>,
 }
 
 impl LocalHost {
@@ -95,11 +96,10 @@ impl LocalHost {
         }
         let path = self.env("PATH").unwrap_or_else(|| STANDARD_PATH.into());
         let standard = if self.standard_dirs { STANDARD_PATH } else { "" };
-        let mut seen = HashSet::new();
         std::env::split_paths(&path)
             .chain(std::env::split_paths(standard))
             // An empty or relative element is the current directory's business: a decision must not depend on it.
-            .filter(|dir| dir.is_absolute() && seen.insert(dir.clone()))
+            .filter(|dir| dir.is_absolute())
             .find_map(|dir| program_at(&dir.join(name)))
             .or_else(|| self.package_dirs().iter().find_map(|dir| program_at(&dir.join(name))))
     }

@@ -311,10 +311,12 @@ fn resolve(host: &dyn Host, name: &OsStr, target: Option<&str>) -> Result<PathBu
         return std::env::split_paths(&path).find_map(|dir| in_dir(&dir)).ok_or_else(|| not_on_path(name));
     }
     let path = Path::new(name);
-    match (path.metadata(), in_dir(Path::new(""))) {
-        (Ok(_), _) => absolute(path),
-        (Err(_), Some(file)) => absolute(&file),
-        (Err(error), None) => Err(not_there(path, error)),
+    match path.metadata() {
+        Ok(_) => absolute(path),
+        Err(error) => match in_dir(Path::new("")) {
+            Some(file) => absolute(&file),
+            None => Err(not_there(path, error)),
+        },
     }
 }
 
