@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::{Origin, PlannedCase, PlannedSuite, Refinement, Resolver};
-use crate::manifest::{self, Compare, Isolation, Suite, SuiteKind};
+use crate::compare::How;
+use crate::manifest::{self, Isolation, Suite, SuiteKind};
 
 /// What cargo builds, and how the result is called.
 #[derive(Debug, Clone)]
@@ -82,7 +83,7 @@ impl Resolver<'_> {
                     stdin: None,
                     env: Vec::new(),
                     files: Vec::new(),
-                    compare: Compare::default(),
+                    compare: How::default(),
                 }],
                 ..Refinement::default()
             },
