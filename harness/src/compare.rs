@@ -1,22 +1,41 @@
 //! Compares what a program showed natively with what it showed on a target. Pure.
 //!
-//! Both sides are compared byte for byte first; only lines that then differ are looked at through the rules of
-//! [`rules`], and every rule that made two lines equal is recorded with its count. No rule ever changes a
-//! digit: what it equates is a line ending, a known directory or the number of a thread.
+//! Both sides are compared as they are first; only lines that then differ are looked at through the rules of [`rules`],
+//! token by token, and every rule that made two of them equal is recorded with its count. A rule is a statement about one
+//! thing that a correct program may show differently elsewhere. None ever takes one integer for another: where a number
+//! may differ it is known what it is (a thread's, a duration of the test harness), or the user has asked for it, or it has
+//! been seen to differ natively from run to run.
 
+mod align;
+mod binary;
+mod dialect;
 mod emulator_lines;
+mod equate;
+mod excerpt;
+mod how;
+mod line;
+mod noise;
+mod number;
 mod rules;
+mod token;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use triplecheck_emulators::launch::Kind;
 
-use crate::manifest::{Compare, StreamMode};
+use crate::manifest::StreamMode;
 use crate::observation::Observation;
+use align::{Lines, Pair};
+use dialect::Dialect;
+use line::Ground;
 
 pub use emulator_lines::{Fault, fault_of};
-pub use rules::{RULES_VERSION, Rule};
+pub use excerpt::{EXCERPT_CHARS_MAX, Mark, Marks, excerpt, marks};
+pub use how::{How, Normalise, Tolerance};
+pub use noise::{Noise, noise};
+pub use rules::{About, RULES, RULES_VERSION, Rule};
 
 /// One side of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -39,22 +58,44 @@ pub struct Comparison {
 }
 
 /// One thing that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// `status`, `stdout`, `stderr` or `file NAME`.
     pub place: String,
     /// The line of the first difference, from 1; the offset from 0 for a binary file; 0 for a status.
     pub at: u64,
-    /// What native showed there, shortened to [`EXCERPT_CHARS_MAX`].
+    /// What native showed there, shortened to [`EXCERPT_CHARS_MAX`] around what differs.
     pub native: String,
     /// What the target showed there.
     pub target: String,
-    /// How many further lines differ in the same place.
+    /// How many further lines differ in the same place; bytes of a binary file.
     pub more: u64,
+    /// The smallest parts of the two texts that differ.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub marks: Vec<Mark>,
+    /// The byte of the line, from 1, where the texts do not begin at the line's own beginning.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub column: Option<u64>,
+    /// Whether all the lines that differ are there on both sides, in another order.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub reordered: bool,
+    /// What a reader must know of how these places were compared.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remark: Option<String>,
 }
 
-/// The most of one value that is kept, in characters: enough for any line a person reads.
-pub const EXCERPT_CHARS_MAX: usize = 400;
+impl Difference {
+    /// The first of the smallest parts that differ, or the whole texts where nothing is marked.
+    pub fn values(&self) -> (&str, &str) {
+        let marked = self.marks.first().and_then(|mark| {
+            Some((
+                self.native.get(mark.native.0..mark.native.1)?,
+                self.target.get(mark.target.0..mark.target.1)?,
+            ))
+        });
+        marked.unwrap_or((&self.native, &self.target))
+    }
+}
 
 impl Comparison {
     /// Whether nothing differs.
@@ -62,212 +103,231 @@ impl Comparison {
         self.differences.is_empty()
     }
 
-    fn count(&mut self, rules: &[Rule]) {
-        for rule in rules {
-            *self.rules.entry(*rule).or_default() += 1;
+    fn count(&mut self, rule: Rule, count: u64) {
+        if count > 0 {
+            *self.rules.entry(rule).or_default() += count;
         }
     }
 }
 
 /// Compares a target's run with the native one.
-pub fn compare(native: Side<'_>, target: Side<'_>, how: Compare) -> Comparison {
-    let mut comparison = Comparison::default();
-    if native.observation.end != target.observation.end {
-        comparison.differences.push(Difference {
-            place: "status".into(),
-            at: 0,
-            native: native.observation.end.to_string(),
-            target: target.observation.end.to_string(),
-            more: 0,
-        });
+pub fn compare(native: Side<'_>, target: Side<'_>, how: &How) -> Comparison {
+    compare_beside(native, target, how, &Noise::default())
+}
+
+/// Compares a target's run with the native one beside `noise`, the values that are others in each native run.
+pub fn compare_beside(native: Side<'_>, target: Side<'_>, how: &How, noise: &Noise) -> Comparison {
+    let mut found: BTreeMap<Rule, u64> = BTreeMap::new();
+    let mut differences = BTreeMap::new();
+    let mut comparison = compare_by(native, target, how, &mut |place, a, b, ground| {
+        let mut text = Text { place, ground, noise, rules: BTreeMap::new(), unmatched: Unmatched::default() };
+        let aligned = align::align(a, b, &mut text);
+        for (rule, count) in std::mem::take(&mut text.rules) {
+            *found.entry(rule).or_default() += count;
+        }
+        let difference = text.difference(a, b, &aligned);
+        let equal = difference.is_none();
+        differences.extend(difference.map(|difference| (place.to_owned(), difference)));
+        equal
+    });
+    for difference in &mut comparison.differences {
+        if let Some(told) = differences.remove(&difference.place) {
+            *difference = told;
+        }
     }
-    let (n, t) = (native.observation, target.observation);
-    stream(&mut comparison, "stdout", how.stdout, (&n.stdout, native), (&t.stdout, target));
-    stream(&mut comparison, "stderr", how.stderr, (&n.stderr, native), (&t.stderr, target));
-    files(&mut comparison, native, target);
+    for (rule, count) in found {
+        comparison.count(rule, count);
+    }
     comparison
 }
 
-fn stream(
-    comparison: &mut Comparison,
-    place: &str,
-    mode: StreamMode,
-    (native_bytes, native): (&[u8], Side<'_>),
-    (target_bytes, target): (&[u8], Side<'_>),
-) {
-    match mode {
-        StreamMode::Ignore => {}
-        _ if native_bytes == target_bytes => {}
-        StreamMode::Exact => comparison.differences.push(binary(place, native_bytes, target_bytes)),
-        StreamMode::Text => {
-            let split = |bytes, side: Side<'_>| match place {
-                "stderr" => emulator_lines::split(bytes, side.emulator),
-                _ => (std::borrow::Cow::Borrowed(bytes), 0),
-            };
-            let (native_bytes, native_own) = split(native_bytes, native);
-            let (target_bytes, target_own) = split(target_bytes, target);
-            let own = native_own + target_own;
-            if own > 0 {
-                *comparison.rules.entry(Rule::EmulatorLines).or_default() += own;
+/// Says whether two texts at a place are equal.
+type CompareText<'f> = dyn FnMut(&str, &[u8], &[u8], Ground<'_>) -> bool + 'f;
+
+/// Compares everything, texts through `text`; of texts that differ the difference has only its place.
+fn compare_by(native: Side<'_>, target: Side<'_>, how: &How, text: &mut CompareText<'_>) -> Comparison {
+    let mut comparison = Comparison::default();
+    let (n, t) = (native.observation, target.observation);
+    if n.end != t.end {
+        comparison.differences.push(Difference {
+            place: "status".into(),
+            native: n.end.to_string(),
+            target: t.end.to_string(),
+            ..Difference::default()
+        });
+    }
+    let dialects = (Dialect::of(native), Dialect::of(target));
+    let ground = Ground { native: &dialects.0, target: &dialects.1, how };
+    let mut compare_text = |place: &str, a: &[u8], b: &[u8], comparison: &mut Comparison| {
+        if a != b && !text(place, a, b, ground) {
+            let difference = Difference { place: place.into(), ..Difference::default() };
+            comparison.differences.push(difference);
+        }
+    };
+    for (place, mode, a, b) in
+        [("stdout", how.stdout, &n.stdout, &t.stdout), ("stderr", how.stderr, &n.stderr, &t.stderr)]
+    {
+        match mode {
+            StreamMode::Ignore => {}
+            StreamMode::Exact if a == b => {}
+            StreamMode::Exact => comparison.differences.push(binary::difference(place, a, b)),
+            StreamMode::Text if place == "stderr" => {
+                let ((a, own_a), (b, own_b)) =
+                    (emulator_lines::split(a, native.emulator), emulator_lines::split(b, target.emulator));
+                comparison.count(Rule::EmulatorLines, own_a + own_b);
+                compare_text(place, &a, &b, &mut comparison);
             }
-            text(comparison, place, (&native_bytes, native), (&target_bytes, target));
+            StreamMode::Text => compare_text(place, a, b, &mut comparison),
         }
     }
-}
-
-fn files(comparison: &mut Comparison, native: Side<'_>, target: Side<'_>) {
-    let (n, t) = (&native.observation.files, &target.observation.files);
-    let names: std::collections::BTreeSet<&String> = n.keys().chain(t.keys()).collect();
+    let names: BTreeSet<&String> = n.files.keys().chain(t.files.keys()).collect();
     for name in names {
         let place = format!("file {name}");
-        match (n.get(name), t.get(name)) {
-            (Some(left), Some(right)) if left == right => {}
-            (Some(left), Some(right)) if is_text(left) && is_text(right) => {
-                text(comparison, &place, (left, native), (right, target));
-            }
-            (Some(left), Some(right)) => comparison.differences.push(binary(&place, left, right)),
-            (left, right) => {
-                let told = |side: Option<&Vec<u8>>| {
-                    side.map_or("not there".to_owned(), |bytes| format!("{} bytes", bytes.len()))
-                };
-                let (native, target) = (told(left), told(right));
-                comparison.differences.push(Difference { place, at: 0, native, target, more: 0 });
-            }
+        match (n.files.get(name), t.files.get(name)) {
+            (Some(a), Some(b)) if a == b => {}
+            (Some(a), Some(b)) if is_text(a) && is_text(b) => compare_text(&place, a, b, &mut comparison),
+            (Some(a), Some(b)) => comparison.differences.push(binary::difference(&place, a, b)),
+            (a, b) => comparison.differences.push(one_sided(place, a.map(|a| &a[..]), b.map(|b| &b[..]))),
         }
     }
+    comparison
 }
 
-/// Compares line by line, then through the rules; what stays different is aligned, so that one line too many
-/// is one difference and not a hundred.
-fn text(
-    comparison: &mut Comparison,
-    place: &str,
-    (native_bytes, native): (&[u8], Side<'_>),
-    (target_bytes, target): (&[u8], Side<'_>),
-) {
-    let native_lines = lines(native_bytes);
-    let target_lines = lines(target_bytes);
-    let mut first: Option<Difference> = None;
-    for pair in align(&native_lines, &target_lines) {
-        let fired = match pair.both() {
-            Some((left, right)) => rules::equal((left, native), (right, target)),
-            None => None,
-        };
-        match (fired, &mut first) {
-            (Some(rules), _) => comparison.count(&rules),
-            (None, Some(first)) => first.more += 1,
-            (None, None) => {
-                let shown = |line: Option<&[u8]>| line.map_or("(no such line)".to_owned(), excerpt);
-                let (native, target) = (shown(pair.native), shown(pair.target));
-                first =
-                    Some(Difference { place: place.to_owned(), at: pair.number, native, target, more: 0 });
-            }
-        }
-    }
-    comparison.differences.extend(first);
-}
-
-/// Two lines that stand for each other, or one that has no counterpart.
-struct Pair<'a> {
-    native: Option<&'a [u8]>,
-    target: Option<&'a [u8]>,
-    /// The line's number, natively where it is there.
-    number: u64,
-}
-
-impl<'a> Pair<'a> {
-    fn both(&self) -> Option<(&'a [u8], &'a [u8])> {
-        Some((self.native?, self.target?))
-    }
-}
-
-/// Above this many lines a side, alignment is by position: a line diff is quadratic at worst.
-const ALIGNED_LINES_MAX: usize = 20_000;
-
-/// The pairs that are not already equal byte for byte.
-fn align<'a>(native: &[&'a [u8]], target: &[&'a [u8]]) -> Vec<Pair<'a>> {
-    if native.len() == target.len() || native.len().max(target.len()) > ALIGNED_LINES_MAX {
-        return by_position(native, target, 0);
-    }
-    let key = |line: &&'a [u8]| line.strip_suffix(b"\r").unwrap_or(line);
-    let (native_keys, target_keys): (Vec<_>, Vec<_>) =
-        (native.iter().map(key).collect(), target.iter().map(key).collect());
-    let mut pairs = Vec::new();
-    for op in similar::capture_diff_slices(similar::Algorithm::Myers, &native_keys, &target_keys) {
-        let (left, right) = (op.old_range(), op.new_range());
-        pairs.extend(by_position(&native[left.clone()], &target[right], left.start));
-    }
-    pairs
-}
-
-fn by_position<'a>(native: &[&'a [u8]], target: &[&'a [u8]], start: usize) -> Vec<Pair<'a>> {
-    (0..native.len().max(target.len()))
-        .map(|i| Pair {
-            native: native.get(i).copied(),
-            target: target.get(i).copied(),
-            number: (start + i + 1) as u64,
-        })
-        .filter(|pair| pair.native != pair.target)
-        .collect()
-}
-
-/// Splits at LF; a last line without one is a line too, an empty text has none. The LF belongs to no line, so
-/// a missing one at the very end is told as a line of its own kind by [`rules`].
-fn lines(bytes: &[u8]) -> Vec<&[u8]> {
-    if bytes.is_empty() {
-        return Vec::new();
-    }
-    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-    if bytes.ends_with(b"\n") {
-        lines.pop();
-    } else {
-        lines.push(b"\\ no newline at the end");
-    }
-    lines
+fn one_sided(place: String, native: Option<&[u8]>, target: Option<&[u8]>) -> Difference {
+    let told = |side: Option<&[u8]>| {
+        side.map_or("not there".to_owned(), |bytes| format!("a file of length {}", bytes.len()))
+    };
+    Difference { place, native: told(native), target: told(target), ..Difference::default() }
 }
 
 /// Whether a file is compared as text: UTF-8 without NUL.
 fn is_text(bytes: &[u8]) -> bool {
-    !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok()
+    memchr::memchr(0, bytes).is_none() && std::str::from_utf8(bytes).is_ok()
 }
 
-fn binary(place: &str, native: &[u8], target: &[u8]) -> Difference {
-    let common = native.iter().zip(target).take_while(|(left, right)| left == right).count();
-    let window = |bytes: &[u8]| {
-        let end = bytes.len().min(common + 16);
-        let hex: Vec<String> = bytes[common.min(end)..end].iter().map(|byte| format!("{byte:02x}")).collect();
-        let shown = if hex.is_empty() { "(end)".to_owned() } else { hex.join(" ") };
-        format!("{shown} (of {} bytes)", bytes.len())
-    };
-    Difference {
-        place: place.to_owned(),
-        at: common as u64,
-        native: window(native),
-        target: window(target),
-        more: 0,
+/// The lines of one text while they are compared.
+struct Text<'a> {
+    place: &'a str,
+    ground: Ground<'a>,
+    noise: &'a Noise,
+    rules: BTreeMap<Rule, u64>,
+    unmatched: Unmatched<'a>,
+}
+
+/// What is kept of unmatched lines.
+#[derive(Default)]
+struct Unmatched<'a> {
+    first: Option<Pair<'a>>,
+    count: u64,
+    /// The sums of all keys of either side: equal where the lines are the same in another order.
+    sums: [u64; 2],
+    lines: [u64; 2],
+}
+
+impl<'a> Lines<'a> for Text<'a> {
+    fn equal(&mut self, native: &'a [u8], target: &'a [u8], number: u64) -> bool {
+        let Some(fired) = line::equal(native, target, self.ground, self.noise.at(self.place, number)) else {
+            return false;
+        };
+        for rule in fired {
+            *self.rules.entry(rule).or_default() += 1;
+        }
+        true
+    }
+
+    fn unmatched(&mut self, pair: Pair<'a>) -> bool {
+        self.unmatched.first.get_or_insert(pair);
+        self.unmatched.count += 1;
+        for (side, line) in [pair.native, pair.target].into_iter().enumerate() {
+            if let Some(line) = line {
+                self.unmatched.sums[side] = self.unmatched.sums[side].wrapping_add(self.key(line, side == 0));
+                self.unmatched.lines[side] += 1;
+            }
+        }
+        self.unmatched.count < align::UNMATCHED_MAX
+    }
+
+    fn key(&self, line: &'a [u8], native: bool) -> u64 {
+        text_key(line, if native { self.ground.native } else { self.ground.target })
     }
 }
 
-/// A line as a person reads it: control characters escaped, bytes that are no UTF-8 in hex, shortened.
-pub fn excerpt(line: &[u8]) -> String {
-    let mut out = String::new();
-    for (count, character) in line
-        .utf8_chunks()
-        .flat_map(|chunk| chunk.valid().chars().map(Ok).chain(chunk.invalid().iter().map(Err)))
-        .enumerate()
-    {
-        if count == EXCERPT_CHARS_MAX {
-            out.push('…');
-            break;
-        }
-        match character {
-            Ok('\t') => out.push('\t'),
-            Ok(character) if character.is_control() => out.extend(character.escape_default()),
-            Ok(character) => out.push(character),
-            Err(byte) => out.push_str(&format!("\\x{byte:02x}")),
-        }
+impl Text<'_> {
+    fn difference(self, native: &[u8], target: &[u8], aligned: &align::Aligned) -> Option<Difference> {
+        let Some(first) = self.unmatched.first else {
+            return self.line_feed_at_end(native, target);
+        };
+        let remark = match (aligned.cut, aligned.by_position) {
+            (true, _) => {
+                Some(format!("after {} lines that differ the rest was not compared", self.unmatched.count))
+            }
+            (false, true) => {
+                Some("the sides have so little in common that lines were paired by number".into())
+            }
+            (false, false) => None,
+        };
+        let none: &[u8] = b"(no such line)";
+        let (a, b) = (first.native.unwrap_or(none), first.target.unwrap_or(none));
+        let (decoded, spans);
+        let shown = if first.native.is_some() && first.target.is_some() {
+            decoded = line::decode(a, b, self.ground);
+            spans = line::spans(&decoded, self.ground, self.noise.at(self.place, first.number));
+            excerpt::show(&decoded.native, &decoded.target, &spans)
+        } else {
+            excerpt::show(a, b, &Vec::new())
+        };
+        let Unmatched { sums, lines, count, .. } = self.unmatched;
+        Some(Difference {
+            place: self.place.to_owned(),
+            at: first.number,
+            native: shown.native,
+            target: shown.target,
+            more: count - 1,
+            marks: shown.marks,
+            column: shown.column,
+            reordered: !aligned.cut && lines[0] == lines[1] && lines[0] > 0 && sums[0] == sums[1],
+            remark,
+        })
     }
-    out
+
+    /// All lines are equal, and the last one ends on one side only.
+    fn line_feed_at_end(&self, native: &[u8], target: &[u8]) -> Option<Difference> {
+        let ends = |text: &[u8]| text.is_empty() || text.ends_with(b"\n");
+        if ends(native) == ends(target) {
+            return None;
+        }
+        let told =
+            |text: &[u8]| if ends(text) { "(a line feed at the end)" } else { "(no line feed at the end)" };
+        Some(Difference {
+            place: self.place.to_owned(),
+            at: native.split(|byte| *byte == b'\n').count() as u64 - u64::from(ends(native)),
+            native: told(native).to_owned(),
+            target: told(target).to_owned(),
+            ..Difference::default()
+        })
+    }
+}
+
+/// A line as it is looked for on the other side: without its side's ending, colours, directories and spellings of NaN.
+fn text_key(line: &[u8], dialect: &Dialect) -> u64 {
+    if line.len() > line::RULED_LINE_BYTES_MAX {
+        return align::hash(line);
+    }
+    let line = if dialect.windows { line.strip_suffix(b"\r").unwrap_or(line) } else { line };
+    let (mut key, mut at) = (Vec::with_capacity(line.len()), 0);
+    while at < line.len() {
+        let token = token::next(line, at, dialect);
+        let text = &line[at..token.end];
+        let (known, rest): (&str, Cow<'_, [u8]>) = match token.class {
+            token::Class::Path(root) => dialect.meaning(text, root),
+            token::Class::Nan => ("nan", Cow::Borrowed(&[])),
+            _ => ("", Cow::Borrowed(text)),
+        };
+        key.extend_from_slice(known.as_bytes());
+        key.extend_from_slice(&rest);
+        at = token.end;
+    }
+    align::hash(&key)
 }
 
 #[cfg(test)]

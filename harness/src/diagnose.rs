@@ -33,6 +33,9 @@ pub struct Finding {
     pub place: Option<String>,
     /// What the runs of the first of its cells came to, where there was more than one.
     pub tries: Option<String>,
+    /// The first difference itself.
+    #[serde(skip)]
+    pub difference: Option<Difference>,
     /// The command that repeats the first of its cells.
     pub repeat: String,
     /// Where the outputs of the first of its cells are kept.
@@ -83,6 +86,7 @@ fn finding(key: &(String, Verdict, Option<String>), group: &[&Cell], all: &[Cell
         target_value: difference.map(|difference| difference.target.clone()),
         place: difference.map(place),
         tries: tries(first),
+        difference: difference.cloned(),
         repeat: first.repeat.clone(),
         kept: first.kept.clone(),
         case: name.clone(),
@@ -107,12 +111,18 @@ fn case_name(cell: &Cell) -> String {
     format!("{}::{}", cell.suite, cell.case)
 }
 
-/// `stdout line 3`, `file out.bin offset 16`, `status`.
+/// `stdout line 3`, `stdout line 1, byte 700001`, `file out.bin offset 16`, `status`.
 pub fn place(difference: &Difference) -> String {
     let place = &difference.place;
-    let unit = if difference.native.contains(" bytes)") { "offset" } else { "line" };
-    match difference.at {
-        0 if unit == "line" => place.clone(),
-        at => format!("{place} {unit} {at}"),
+    match (difference.at, difference.column) {
+        (at, _) if is_binary(difference) => format!("{place} offset {at}"),
+        (0, _) => place.clone(),
+        (at, None) => format!("{place} line {at}"),
+        (at, Some(column)) => format!("{place} line {at}, byte {column}"),
     }
+}
+
+/// Whether the difference is one of bytes, and not of lines.
+pub fn is_binary(difference: &Difference) -> bool {
+    difference.native.ends_with(" bytes)")
 }

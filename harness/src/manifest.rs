@@ -4,6 +4,7 @@
 //! with the nearest known key. `untagged` and `flatten` are not used, because serde's messages for them
 //! name neither the key nor the line.
 
+mod compare;
 mod locate;
 mod problem;
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
+pub use compare::{Compare, Float, FloatWidth, Normalise, StreamMode};
 pub use locate::{Project, locate};
 pub use problem::Source;
 
@@ -117,6 +119,9 @@ pub struct Suite {
     /// How results are compared.
     #[serde(default)]
     pub compare: Compare,
+    /// What is replaced on both sides before lines are compared.
+    #[serde(default)]
+    pub normalise: Vec<Normalise>,
     /// Environment for every case.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -146,6 +151,9 @@ pub struct Program {
     pub cases: Vec<Case>,
     /// How its results are compared, instead of the suite's.
     pub compare: Option<Compare>,
+    /// What is replaced in its lines, after what the suite replaces.
+    #[serde(default)]
+    pub normalise: Vec<Normalise>,
     /// Further compiler flags.
     #[serde(default)]
     pub flags: Vec<String>,
@@ -180,31 +188,6 @@ pub struct Case {
     pub files: Vec<String>,
     /// Deadline.
     pub timeout: Option<Spanned<String>>,
-}
-
-/// How the results of one program are compared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Compare {
-    /// Standard output.
-    #[serde(default)]
-    pub stdout: StreamMode,
-    /// Standard error.
-    #[serde(default)]
-    pub stderr: StreamMode,
-}
-
-/// How one stream is compared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StreamMode {
-    /// Line by line after the named rules.
-    #[default]
-    Text,
-    /// Byte by byte; no rule applies.
-    Exact,
-    /// Not at all.
-    Ignore,
 }
 
 /// Whether the tests of one binary share a process.
@@ -325,7 +308,11 @@ impl Suite {
         for pattern in excepted.chain(self.program.iter().flat_map(|program| &program.targets_except)) {
             check_pattern(source, pattern)?;
         }
-        Ok(())
+        let programs = || self.program.iter();
+        let compares = programs().filter_map(|program| program.compare.as_ref());
+        compares.chain([&self.compare]).try_for_each(|compare| compare.check(source))?;
+        let rules = programs().flat_map(|program| &program.normalise);
+        self.normalise.iter().chain(rules).try_for_each(|rule| rule.check(source))
     }
 }
 

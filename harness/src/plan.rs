@@ -16,9 +16,10 @@ mod retries;
 pub use cargo::{CargoOptions, CargoOrigin};
 pub use retries::{Retries, TypedRetries};
 
+use crate::compare::How;
 use crate::date::Date;
 use crate::error::{Error, Result};
-use crate::manifest::{self, Compare, Manifest, Project, Suite, SuiteKind};
+use crate::manifest::{self, Manifest, Project, Suite, SuiteKind};
 use crate::pattern::TargetPattern;
 use crate::verdict::Verdict;
 
@@ -135,7 +136,7 @@ pub struct PlannedCase {
     /// Deadline, `None` to derive it from the native run.
     pub timeout: Option<Duration>,
     /// How results are compared.
-    pub compare: Compare,
+    pub compare: How,
 }
 
 /// A known difference.
@@ -218,6 +219,20 @@ impl PlannedSuite {
     /// What holds for the program of this name.
     pub fn refinement(&self, program: &str) -> &Refinement {
         self.programs.get(program).unwrap_or(&self.defaults)
+    }
+}
+
+/// How the results of a suite's program are compared, or those of a program that is not refined.
+fn how(suite: &Suite, program: Option<&manifest::Program>) -> How {
+    let compare = program.and_then(|program| program.compare.as_ref()).unwrap_or(&suite.compare);
+    let rules = suite.normalise.iter().chain(program.iter().flat_map(|program| &program.normalise));
+    let rules = rules.map(|rule| rule.compile().expect("checked when the manifest was read"));
+    How {
+        stdout: compare.stdout,
+        stderr: compare.stderr,
+        float: compare.tolerance(),
+        normalise: rules.collect(),
+        ..How::default()
     }
 }
 
@@ -326,7 +341,7 @@ impl Resolver<'_> {
             SuiteKind::Command => Origin::Command { words: suite.command.clone() },
         };
         let defaults = Refinement {
-            cases: self.cases(suite, &suite.cases, suite.compare, suite.timeout.as_ref())?,
+            cases: self.cases(suite, &suite.cases, &how(suite, None), suite.timeout.as_ref())?,
             flags: suite.flags.clone(),
             link: suite.link.clone(),
             except: suite.targets_except.iter().map(|text| pattern(text.get_ref())).collect(),
@@ -337,7 +352,7 @@ impl Resolver<'_> {
             let mut refinement = defaults.clone();
             let cases = if program.cases.is_empty() { &suite.cases } else { &program.cases };
             let timeout = program.timeout.as_ref().or(suite.timeout.as_ref());
-            refinement.cases = self.cases(suite, cases, program.compare.unwrap_or(suite.compare), timeout)?;
+            refinement.cases = self.cases(suite, cases, &how(suite, Some(program)), timeout)?;
             refinement.flags.extend(program.flags.clone());
             refinement.link.extend(program.link.clone());
             refinement.except.extend(program.targets_except.iter().map(|text| pattern(text.get_ref())));
@@ -369,7 +384,7 @@ impl Resolver<'_> {
         &self,
         suite: &Suite,
         cases: &[manifest::Case],
-        compare: Compare,
+        compare: &How,
         timeout: Option<&Spanned<String>>,
     ) -> Result<Vec<PlannedCase>> {
         let one = [manifest::Case::default()];
@@ -390,7 +405,7 @@ impl Resolver<'_> {
                     env,
                     files: case.files.clone(),
                     timeout: self.request.timeout.or(own).or(inherited),
-                    compare,
+                    compare: compare.clone(),
                 })
             })
             .collect()

@@ -3,6 +3,7 @@
 mod durations;
 pub mod json;
 pub mod text;
+mod values;
 
 use std::collections::BTreeMap;
 

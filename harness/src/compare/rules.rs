@@ -1,148 +1,144 @@
-//! The named rules by which two lines count as equal. Each is a statement about one thing that a correct
-//! program may show differently on another target, and each that was needed is named in the result.
+//! The named rules by which two outputs count as equal. Each is a statement about one thing that a correct program may
+//! show differently on another target, and each that was needed is named in the result with its count.
 //!
-//! Rules are only appended and their version raised: an older run keeps its meaning.
-
-use std::borrow::Cow;
-use std::path::Path;
+//! Rules are only appended, each with the version in which it came: who asks for an older version gets an older meaning.
 
 use serde::{Deserialize, Serialize};
-use triplecheck_emulators::launch::Kind;
 
-use super::Side;
+/// Raised with every rule that is added or changed; a recorded run names it.
+pub const RULES_VERSION: u32 = 2;
 
-/// Raised with every rule that is added or changed; a recorded result names it.
-pub const RULES_VERSION: u32 = 1;
-
-/// A rule that made parts of two runs equal.
+/// A rule that made parts of two runs equal; [`RULES`] says what each of them states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
-    /// A Windows program ended a line with CR LF where the native one has LF.
+    /// Line endings of a Windows program.
     Crlf,
-    /// The emulator's own lines were set apart from the program's standard error.
+    /// The emulator's own lines.
     EmulatorLines,
-    /// A path of the run (the program itself, its working or temporary directory) is named, in each side's own
-    /// spelling.
+    /// The run's own directories.
     Path,
-    /// The number of the thread in Rust's panic message, which is the kernel's.
+    /// A thread's number in a panic message.
     ThreadId,
+    /// Colours on one side only.
+    Ansi,
+    /// The sign of a NaN.
+    NanSign,
+    /// The spelling of a NaN.
+    NanSpelling,
+    /// The spelling of an infinity.
+    InfSpelling,
+    /// The spelling of a null pointer.
+    NullPointer,
+    /// The third digit of an exponent.
+    ExponentDigits,
+    /// The spelling of a `%a`.
+    HexFloat,
+    /// The time that tests took.
+    LibtestTime,
+    /// The manifest's tolerance for floats.
+    FloatTolerance,
+    /// The sign of a zero, where the manifest says so.
+    SignedZero,
+    /// The manifest's own replacements.
+    Normalise,
+    /// What varies natively.
+    NativeNoise,
+    /// An address that varies natively.
+    Ptr,
+}
+
+/// What there is to say of a rule.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// The rule.
+    pub rule: Rule,
+    /// Its name in reports and events.
+    pub name: &'static str,
+    /// The version of the rules in which it came.
+    pub since: u32,
+    /// The statement that it makes.
+    pub meaning: &'static str,
+}
+
+/// All rules, in the order of [`Rule`].
+pub const RULES: [About; 17] = [
+    about(Rule::Crlf, "crlf", 1, "a Windows program ends a line with CR LF where the other side has LF"),
+    about(Rule::EmulatorLines, "emulator-lines", 1, "lines that the emulator itself wrote to standard error"),
+    about(
+        Rule::Path,
+        "path",
+        1,
+        "the program, its working or temporary directory, each in its side's own spelling, and what lies below them",
+    ),
+    about(Rule::ThreadId, "thread-id", 1, "the kernel's number of the thread in a panic message"),
+    about(Rule::Ansi, "ansi", 2, "one side coloured the line and the other side nothing in it"),
+    about(Rule::NanSign, "nan-sign", 2, "the sign of a NaN, which IEEE 754 gives no meaning"),
+    about(
+        Rule::NanSpelling,
+        "nan-spelling",
+        2,
+        "how a library writes a NaN: `nan`, `NaN`, `nan(ind)`, `1.#QNAN`",
+    ),
+    about(
+        Rule::InfSpelling,
+        "inf-spelling",
+        2,
+        "how a library writes an infinity of the same sign: `inf`, `1.#INF`",
+    ),
+    about(
+        Rule::NullPointer,
+        "null-pointer",
+        2,
+        "a null pointer as `(nil)` on one side, as zero on the other",
+    ),
+    about(
+        Rule::ExponentDigits,
+        "exponent-digits",
+        2,
+        "a third digit, 0, in an exponent of old Windows libraries",
+    ),
+    about(Rule::HexFloat, "hex-float", 2, "two spellings of `%a` for exactly the same number"),
+    about(Rule::LibtestTime, "libtest-time", 2, "the seconds in the last line of a Rust test binary"),
+    about(
+        Rule::FloatTolerance,
+        "float-tolerance",
+        2,
+        "two floats within the tolerance that the manifest asks for",
+    ),
+    about(Rule::SignedZero, "signed-zero", 2, "-0.0 and 0.0, where the manifest says that they are equal"),
+    about(Rule::Normalise, "normalise", 2, "what the manifest's own `normalise` rules replace"),
+    about(Rule::NativeNoise, "native-noise", 2, "a value that is another one in each native run"),
+    about(Rule::Ptr, "ptr", 2, "an address that is another one in each native run"),
+];
+
+const fn about(rule: Rule, name: &'static str, since: u32, meaning: &'static str) -> About {
+    About { rule, name, since, meaning }
 }
 
 impl Rule {
+    /// What there is to say of it.
+    pub fn about(self) -> &'static About {
+        &RULES[self as usize]
+    }
+
     /// The rule's name in reports.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Crlf => "crlf",
-            Self::EmulatorLines => "emulator-lines",
-            Self::Path => "path",
-            Self::ThreadId => "thread-id",
-        }
+        self.about().name
     }
 }
 
-/// What one rule makes of a line; `None` where it does not apply.
-type Step = fn(&[u8], Side<'_>) -> Option<Vec<u8>>;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The rules that rewrite a line, in the order of their application.
-const STEPS: [(Rule, Step); 2] = [(Rule::Path, name_roots), (Rule::ThreadId, drop_thread_id)];
-
-/// The rules that make two lines equal, in the order of their application; `None` where none do.
-///
-/// The sides may be swapped: each rule looks at its own side's facts.
-pub(super) fn equal((left, a): (&[u8], Side<'_>), (right, b): (&[u8], Side<'_>)) -> Option<Vec<Rule>> {
-    let mut fired = Vec::new();
-    let (left, right) = (strip_cr(left, right, a, &mut fired), strip_cr(right, left, b, &mut fired));
-    if left == right {
-        return Some(fired);
-    }
-    let (mut left, mut right) = (Cow::Borrowed(left), Cow::Borrowed(right));
-    for (rule, step) in STEPS {
-        let (new_left, new_right) = (step(&left, a), step(&right, b));
-        if new_left.is_none() && new_right.is_none() {
-            continue;
-        }
-        left = new_left.map_or(left, Cow::Owned);
-        right = new_right.map_or(right, Cow::Owned);
-        fired.push(rule);
-        if left == right {
-            return Some(fired);
+    #[test]
+    fn every_rule_is_described_once_and_is_written_as_it_is_called() {
+        for (index, about) in RULES.iter().enumerate() {
+            assert_eq!(about.rule as usize, index);
+            assert_eq!(about.rule.name(), about.name);
+            assert_eq!(serde_json::to_string(&about.rule).unwrap(), format!("\"{}\"", about.name));
+            assert!((1..=RULES_VERSION).contains(&about.since));
         }
     }
-    None
-}
-
-/// A CR at the end of a Windows program's line, where the other side has none.
-fn strip_cr<'a>(line: &'a [u8], other: &[u8], side: Side<'_>, fired: &mut Vec<Rule>) -> &'a [u8] {
-    match line.strip_suffix(b"\r") {
-        Some(stripped) if side.windows && !other.ends_with(b"\r") => {
-            fired.push(Rule::Crlf);
-            stripped
-        }
-        _ => line,
-    }
-}
-
-/// The run's own directories as placeholders, with the path below them in POSIX form.
-fn name_roots(line: &[u8], side: Side<'_>) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(line).ok()?;
-    let mut out = text.to_owned();
-    for (root, placeholder) in &side.observation.roots {
-        for spelling in spellings(root, side) {
-            out = replace_root(&out, &spelling, placeholder);
-        }
-    }
-    (out != text).then(|| out.into_bytes())
-}
-
-/// How a side may write one directory of the host; Wine shows the host's root as drive Z.
-fn spellings(root: &Path, side: Side<'_>) -> Vec<String> {
-    let posix = root.display().to_string();
-    if side.emulator == Kind::Wine || side.windows {
-        let backslashes = posix.replace('/', "\\");
-        vec![format!("Z:{backslashes}"), format!("z:{backslashes}"), format!("Z:{posix}"), backslashes, posix]
-    } else {
-        vec![posix]
-    }
-}
-
-/// Replaces `root` where a path starts there, and turns the backslashes of that one path around.
-fn replace_root(text: &str, root: &str, placeholder: &str) -> String {
-    let windows = root.contains('\\');
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(root) {
-        let after = &rest[at + root.len()..];
-        // `/tmp/ab` is not below `/tmp/a`.
-        if after.starts_with(|next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.')) {
-            out.push_str(&rest[..at + root.len()]);
-            rest = after;
-            continue;
-        }
-        out.push_str(&rest[..at]);
-        out.push_str(placeholder);
-        let path = after
-            .find(|next: char| next.is_whitespace() || matches!(next, '"' | '\'' | ':' | ';' | ','))
-            .unwrap_or(after.len());
-        if windows {
-            out.push_str(&after[..path].replace('\\', "/"));
-        } else {
-            out.push_str(&after[..path]);
-        }
-        rest = &after[path..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// `thread 'main' (25003) panicked at` without the number (rustc 1.90 and later print the kernel's thread id).
-fn drop_thread_id(line: &[u8], _side: Side<'_>) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(line).ok()?;
-    let start = text.find("thread '")?;
-    let panicked =
-        start + text[start..].find(") panicked at ").or_else(|| text[start..].find(") has overflowed"))?;
-    let open = start + text[start..panicked].rfind(" (")?;
-    let digits = &text[open + 2..panicked];
-    (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| format!("{} (N{}", &text[..open], &text[panicked..]).into_bytes())
 }

@@ -60,3 +60,36 @@ fn sources_are_one_string_or_a_list() {
         assert_eq!(manifest.suite[0].sources, ["c/*.c"]);
     }
 }
+
+#[test]
+fn rules_for_comparing_are_checked_where_they_stand() {
+    let suite = |keys: &str| format!("[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"a.c\"\n{keys}\n");
+    for (keys, place, part) in [
+        ("normalise = [{ regex = '(a', replace = \"\" }]", "5:24", "no regular expression: unclosed group"),
+        ("normalise = [{ regex = 'a*', replace = \"\" }]", "5:24", "matches nothing at all"),
+        ("normalise = [{ regexp = 'a', replace = \"\" }]", "5:16", "did you mean `regex`?"),
+        ("normalise = [{ regex = 'a{1000}{1000}{1000}', replace = \"\" }]", "5:24", "size limit"),
+        ("compare = { float = { abs = -1.0 } }", "5:29", "`abs` must be a number 0 or more"),
+        ("compare = { float = { abs = nan } }", "5:29", "`abs` must be a number 0 or more"),
+        ("compare = { float = { rel = 1.5 } }", "5:29", "`rel` must be a number from 0 to below 1"),
+        ("compare = { float = { ulp = 1 } }", "5:23", "did you mean `ulps`?"),
+        (
+            "[[suite.program]]\nname = \"a\"\nnormalise = [{ regex = '[', replace = \"\" }]",
+            "7:24",
+            "no regular expression",
+        ),
+    ] {
+        let problem = problem(&suite(keys));
+        assert!(
+            problem.contains(part) && problem.contains(&format!("triplecheck.toml:{place}")),
+            "{problem}"
+        );
+    }
+    let text = suite("compare = { float = { ulps = 4, abs = 1, type = \"f32\", signed-zero = false } }");
+    let manifest = Manifest::parse(&Source::new("t", text)).unwrap();
+    let tolerance = manifest.suite[0].compare.tolerance();
+    assert_eq!(
+        (tolerance.ulps, tolerance.abs, tolerance.single, tolerance.zeros_equal),
+        (4, 1.0, true, true)
+    );
+}

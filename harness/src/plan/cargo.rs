@@ -6,8 +6,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::{Origin, PlannedCase, PlannedSuite, Refinement, Resolver};
+use crate::compare::How;
 use crate::error::Result;
-use crate::manifest::{self, Compare, Isolation, Suite, SuiteKind};
+use crate::manifest::{self, Isolation, Suite, SuiteKind};
 
 /// What cargo builds, and how the result is called.
 #[derive(Debug, Clone)]
@@ -84,7 +85,7 @@ impl Resolver<'_> {
                     stdin: None,
                     env: Vec::new(),
                     files: Vec::new(),
-                    compare: Compare::default(),
+                    compare: How::default(),
                 }],
                 ..Refinement::default()
             },

@@ -173,15 +173,8 @@ fn finding(out: &mut String, finding: &Finding) {
         finding.case,
         finding.targets.join(", ")
     );
-    if let (Some(native), Some(target)) = (&finding.native, &finding.target_value) {
-        let place = finding.place.as_deref().unwrap_or_default();
-        let _ = writeln!(out, "  {DIM}{place}{DIM:#}");
-        for (side, value) in [("native", native), ("target", target)] {
-            for (number, line) in value.lines().enumerate() {
-                let label = if number == 0 { side } else { "" };
-                let _ = writeln!(out, "    {label:7} {line}");
-            }
-        }
+    if let Some(difference) = &finding.difference {
+        out.push_str(&super::values::show(difference));
     }
     if let Some(cause) = &finding.cause {
         let _ = writeln!(out, "  cause   {cause}");

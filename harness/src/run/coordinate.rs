@@ -309,7 +309,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         }
         let runs =
             Runs { native, native_target: &self.guests.host, observation, target: &planned.target, emulator };
-        let judged = judge::program(&runs, case.plan.compare);
+        let judged = judge::program(&runs, &case.plan.compare);
         let mut cell = self.cell(guest, &case.name, planned, emulator, judged);
         cell.duration_ms = millis(observation.wall);
         cell.native_ms = millis(native.wall);
@@ -338,10 +338,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             cause: fault.map(|fault| format!("{}: {}", fault.cause, fault.line)),
             differences: vec![Difference {
                 place: "outcome".into(),
-                at: 0,
                 native: "a list of tests".into(),
                 target: format!("{}, and no word of any test", observation.end),
-                more: 0,
+                ..Difference::default()
             }],
             ..Judged::default()
         };

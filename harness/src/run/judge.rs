@@ -3,12 +3,11 @@
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::target::Target;
 
-use crate::compare::{self, Comparison, Difference, Side};
+use crate::compare::{self, Comparison, Difference, How, Side};
 use crate::date::Date;
 use crate::diagnose;
 use crate::events::RuleCount;
 use crate::libtest::TestOutcome;
-use crate::manifest::Compare;
 use crate::observation::{End, Observation};
 use crate::plan::Expectation;
 use crate::verdict::{Verdict, Weight};
@@ -32,7 +31,7 @@ pub(crate) struct Runs<'a> {
 }
 
 /// Judges a program's run by its native one.
-pub(crate) fn program(runs: &Runs<'_>, how: Compare) -> Judged {
+pub(crate) fn program(runs: &Runs<'_>, how: &How) -> Judged {
     let side = |observation, target: &Target, emulator| Side {
         observation,
         windows: target.facts().os == "windows",
@@ -118,7 +117,7 @@ pub(crate) fn test(
         Vec::new()
     } else {
         let (native, target) = (told(native), told(target));
-        vec![Difference { place: "outcome".into(), at: 0, native, target, more: 0 }]
+        vec![Difference { place: "outcome".into(), native, target, ..Difference::default() }]
     };
     let cause = (verdict == Verdict::Flaky).then(|| "fails only in company: alone it passes".to_owned());
     Judged { verdict: Some(verdict), cause, differences, ..Judged::default() }

@@ -190,7 +190,7 @@ impl Coordinator<'_, '_> {
                     (Done::Program(native, _), Done::Program(observation, _)) => {
                         let emulator = Kind::Native;
                         let runs = Runs { native, native_target: host, observation, target: host, emulator };
-                        let how = task.guest.cases[task.place.1].plan.compare;
+                        let how = &task.guest.cases[task.place.1].plan.compare;
                         state.odd.program += u32::from(is_odd(&judge::program(&runs, how)));
                     }
                     (Done::Tests(native), Done::Tests(tests)) => {
