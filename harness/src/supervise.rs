@@ -46,6 +46,7 @@ pub use child::child_main;
 pub(crate) use pool::OWN_BINARY;
 pub use pool::Supervisors;
 pub use stop::StopFlag;
+pub(crate) use tree::terminate_tree;
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(

@@ -383,3 +383,54 @@ fn without_a_terminal_a_signal_ends_in_order_and_what_was_not_run_is_listed() {
         );
     }
 }
+
+#[test]
+fn a_build_is_ended_with_all_that_it_has_started() {
+    if !runs(TARGET) {
+        return;
+    }
+    let project = tempfile::tempdir().unwrap();
+    // A build script that waits for ever, under a name that nobody else has.
+    let script = "fn main() { std::fs::write(std::env::var(\"OUT_DIR\").unwrap() + \"/begun\", std::process::id().to_string()).unwrap(); loop { std::thread::park(); } }\n";
+    write(
+        project.path(),
+        &[
+            (
+                "Cargo.toml",
+                "[package]\nname = \"demo\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n",
+            ),
+            ("build.rs", script),
+            ("src/lib.rs", "#[test]\nfn a() {}\n"),
+        ],
+    );
+    let mut command = triplecheck();
+    command.arg("-C").arg(project.path()).args(["run", "--json", "-t", TARGET]);
+    let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut begun = None;
+    support::await_true("the build script runs", || {
+        begun = find(&project.path().join("target"), "begun")
+            .filter(|file| std::fs::metadata(file).unwrap().len() > 0);
+        begun.is_some()
+    });
+    let script = std::fs::read_to_string(begun.unwrap()).unwrap();
+    kill_process(pid(&child), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        report["build_failures"].as_array().unwrap().len(),
+        0,
+        "what was ended has not failed: {report:#}"
+    );
+    assert_eq!(report["not_run"][0]["case"], "*", "{report:#}");
+    support::await_true("the build script is gone", || !Path::new(&format!("/proc/{script}")).exists());
+}
+
+/// A file of this name somewhere below `dir`.
+fn find(dir: &Path, name: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(dir).ok()?;
+    entries.flatten().find_map(|entry| {
+        let path = entry.path();
+        if path.is_dir() { find(&path, name) } else { (path.file_name()? == name).then_some(path) }
+    })
+}

@@ -15,6 +15,7 @@ use super::Told;
 use crate::error::{About as _, Error, Result};
 use crate::events::BuildFailure;
 use crate::plan::CargoOrigin;
+use crate::supervise::{self, StopFlag};
 use crate::toolchain::{CargoTarget, Toolchain, discard_stale};
 use pieces::Pieces;
 
@@ -31,6 +32,8 @@ pub struct CargoBuild<'a> {
     pub targets: &'a [CargoTarget],
     /// Our own target directory, so that neither the user's builds nor ours are thrown away.
     pub target_dir: &'a Path,
+    /// Raised when the build is not wanted any more.
+    pub stop: &'a StopFlag,
 }
 
 /// Builds, and tells of every program as soon as cargo does. What failed, by target.
@@ -41,7 +44,7 @@ pub fn build(call: &CargoBuild<'_>, told: Told<'_>) -> Result<Vec<BuildFailure>>
     let mode = Mode::of(call.origin);
     let mut pieces = Pieces::new(call, told);
     let success = run(call, mode, call.targets, &log, &mut pieces)?;
-    if !success && mode == Mode::TestNoRun {
+    if !success && mode == Mode::TestNoRun && !call.stop.is_stopped() {
         // This mode ends at the first error, whoever's it is: each target for itself, so that the others still run.
         for target in call.targets {
             let log = log.with_extension(&target.triple);
@@ -105,8 +108,19 @@ fn run(
     let failed =
         |error: std::io::Error| Error::world(format!("cannot start `{}`", cargo.display())).caused_by(error);
     let output = command.stdin_null().stderr_path(log).reader().map_err(failed)?;
-    // An early end drops the reader, which ends cargo.
-    artifacts(BufReader::new(&output), &mut |artifact| pieces.take(&artifact))?;
+    let over = StopFlag::new().map_err(failed)?;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            if call.stop.await_unless(&over) {
+                // With its compilers and build scripts, which would go on without it.
+                output.pids().into_iter().for_each(supervise::terminate_tree);
+            }
+        });
+        // An early end drops the reader, which ends cargo.
+        let read = artifacts(BufReader::new(&output), &mut |artifact| pieces.take(&artifact));
+        over.stop();
+        read
+    })?;
     let ended = output.try_wait().map_err(failed)?;
     Ok(ended.is_some_and(|output| output.status.success()))
 }

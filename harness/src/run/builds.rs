@@ -4,7 +4,6 @@
 //! Documentation tests come last: cargo itself runs them, and would wait for a build that holds its directory.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -19,6 +18,7 @@ use crate::build::{self, Piece, ProgramKind, Told};
 use crate::error::{Error, Result};
 use crate::events::{BuildFailure, Event};
 use crate::plan::{CargoOrigin, Origin, PlannedSuite};
+use crate::supervise::StopFlag;
 use crate::toolchain::{self, CargoTarget, Fix, Unbuildable};
 
 /// The builds of a run, and who is told.
@@ -27,7 +27,7 @@ pub(super) struct Builds<'a> {
     pub(super) guests: &'a Guests,
     pub(super) news: mpsc::Sender<News>,
     /// Set when nothing more is to be begun.
-    pub(super) enough: &'a AtomicBool,
+    pub(super) enough: &'a StopFlag,
 }
 
 impl Builds<'_> {
@@ -47,7 +47,7 @@ impl Builds<'_> {
             .filter(|target| self.guests.blocked(target).is_none())
             .collect();
         for (index, suite) in wanted {
-            if self.run.stop.is_stopped() || self.enough.load(Ordering::Relaxed) {
+            if self.is_over() {
                 break;
             }
             let what = describe(&suite.origin, targets.len() + 1);
@@ -55,11 +55,21 @@ impl Builds<'_> {
             let begun = Instant::now();
             let failures = self.suite(suite, &targets, &mut |piece| self.tell(News::Built(index, piece)))?;
             let duration_ms = millis(begun.elapsed());
+            // What was ended has not failed, and its suite is not built: that is listed at the end.
+            let ended = self.is_over() && !failures.is_empty();
+            let failures = if ended { Vec::new() } else { failures };
             let event = Event::BuildFinished { suite: suite.name.clone(), duration_ms, failures };
             self.tell(News::Recorded(event));
+            if ended {
+                break;
+            }
             self.tell(News::SuiteBuilt(index));
         }
         Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.run.stop.is_stopped() || self.enough.is_stopped()
     }
 
     fn tell(&self, news: News) {
@@ -111,7 +121,8 @@ impl Builds<'_> {
             build::doc::pieces(toolchain, origin, &buildable, &target_dir)?.into_iter().for_each(told);
             return Ok(Vec::new());
         }
-        let call = CargoBuild { toolchain, origin, targets: &buildable, target_dir: &target_dir };
+        let call =
+            CargoBuild { toolchain, origin, targets: &buildable, target_dir: &target_dir, stop: self.enough };
         build::cargo::build(&call, told)
     }
 

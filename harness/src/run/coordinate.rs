@@ -2,7 +2,6 @@
 //! every result into an event. It alone compares, so that events stand in one order.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
@@ -25,6 +24,7 @@ use crate::events::{Cell, Event, NotRun, Observed};
 use crate::libtest::TestOutcome;
 use crate::observation::{End, Observation};
 use crate::plan::PlannedTarget;
+use crate::supervise::StopFlag;
 use crate::verdict::{Verdict, Weight};
 use again::Again;
 use cases::{Known, Native, NativeDone};
@@ -56,7 +56,7 @@ pub(super) struct Coordinator<'a, 'r> {
     /// Why nothing more is begun, where that is so.
     ending: Option<Ending>,
     /// Tells the builds of it.
-    enough: &'a AtomicBool,
+    enough: &'a StopFlag,
     /// The suites of which all programs were told.
     suites_built: BTreeSet<usize>,
 }
@@ -67,7 +67,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         guests: &'a Guests,
         recorder: &'a mut Recorder<'r>,
         queue: &'a Queue,
-        (cached, enough): (Cached<'a>, &'a AtomicBool),
+        (cached, enough): (Cached<'a>, &'a StopFlag),
     ) -> Self {
         let speeds = run.speeds.as_ref().map(|path| Speeds::read(path, &speeds::machine()));
         Self {
@@ -101,7 +101,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 Some(News::SuiteBuilt(suite)) => self.suite_built(suite)?,
                 Some(News::BuildsEnded(outcome)) => {
                     // A tool that was interrupted together with us has not failed.
-                    if !self.stopped() {
+                    if !self.no_more() {
                         outcome?;
                     }
                     self.building = false;

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 
 use triplecheck_emulators::launch::Kind;
@@ -83,9 +82,10 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
     };
     let queue = Queue::new(run.jobs.max(1));
     let (sender, news) = mpsc::channel();
-    let enough = AtomicBool::new(false);
-    let over = StopFlag::new()
-        .map_err(|error| Error::world("cannot watch for the end of the run").caused_by(error))?;
+    let flag = || {
+        StopFlag::new().map_err(|error| Error::world("cannot watch for the end of the run").caused_by(error))
+    };
+    let (enough, over) = (flag()?, flag()?);
     let host = PlannedTarget {
         target: guests.host.clone(),
         options: Options::default(),

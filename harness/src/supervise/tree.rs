@@ -44,10 +44,37 @@ impl From<Process> for Survivor {
     }
 }
 
+/// Asks a process that we have started and not reaped, and all below it, to end.
+pub(crate) fn terminate_tree(root: u32) {
+    let Some(root) = i32::try_from(root).ok().and_then(Pid::from_raw) else { return };
+    // The children first: they would be somebody else's without it, and not found any more.
+    for process in below(root).unwrap_or_default() {
+        process.signal(&[Signal::TERM]);
+    }
+    let _ = kill_process(root, Signal::TERM);
+}
+
+impl Process {
+    /// Sends signals, if it is still the process that was seen.
+    fn signal(&self, signals: &[Signal]) {
+        let Ok(pidfd) = pidfd_open(self.pid, PidfdFlags::empty()) else { return };
+        if read_process(self.pid).is_some_and(|now| now.started == self.started) {
+            for signal in signals {
+                // A process that has ended meanwhile, or that belongs to somebody else, is left to the kill.
+                let _ = pidfd_send_signal(&pidfd, *signal);
+            }
+        }
+    }
+}
+
 /// All living processes below this one. Zombies are not among them: they run no more, and need only be reaped.
 pub(super) fn descendants() -> io::Result<Vec<Process>> {
+    below(getpid())
+}
+
+fn below(root: Pid) -> io::Result<Vec<Process>> {
     let mut others = processes()?;
-    let mut family = HashSet::from([getpid().as_raw_nonzero().get()]);
+    let mut family = HashSet::from([root.as_raw_nonzero().get()]);
     let mut found = Vec::new();
     // Each pass adds at least one generation, and the list of processes is finite.
     loop {
@@ -63,13 +90,7 @@ pub(super) fn descendants() -> io::Result<Vec<Process>> {
 /// Asks the whole tree to end, and wakes what is stopped so that it hears of it.
 pub(super) fn terminate_descendants() -> io::Result<()> {
     for process in descendants()? {
-        let Ok(pidfd) = pidfd_open(process.pid, PidfdFlags::empty()) else { continue };
-        if read_process(process.pid).is_some_and(|now| now.started == process.started) {
-            for signal in [Signal::TERM, Signal::CONT] {
-                // A process that has ended meanwhile, or that belongs to somebody else, is left to the kill.
-                let _ = pidfd_send_signal(&pidfd, signal);
-            }
-        }
+        process.signal(&[Signal::TERM, Signal::CONT]);
     }
     Ok(())
 }

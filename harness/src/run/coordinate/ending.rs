@@ -27,7 +27,7 @@ impl Coordinator<'_, '_> {
     /// Begins nothing more. What is running goes on, unless it is stopped as well.
     pub(super) fn end(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
-        self.enough.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.enough.stop();
         self.outstanding -= self.queue.clear();
         self.again.give_up();
     }
