@@ -160,6 +160,35 @@ fn a_single_test_of_a_binary_is_retried_without_the_others() {
 }
 
 #[test]
+fn a_test_that_passes_natively_only_on_a_retry_is_flaky_on_every_target() {
+    if !runs(TARGET) {
+        return;
+    }
+    let project = tempfile::tempdir().unwrap();
+    let count = project.path().join("late.count");
+    let source = format!(
+        "#[test]\nfn late() {{\n    if cfg!(target_arch = \"x86_64\") {{\n        use std::io::Write;\n        let mut f = std::fs::File::options().append(true).create(true).open({count:?}).unwrap();\n        f.write_all(b\"x\").unwrap();\n        assert!(f.metadata().unwrap().len() > 1);\n    }}\n}}\n#[test]\nfn never() {{ panic!(\"everywhere\") }}\n"
+    );
+    write(
+        project.path(),
+        &[
+            (
+                "Cargo.toml",
+                "[package]\nname = \"demo\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n",
+            ),
+            ("src/lib.rs", &source),
+        ],
+    );
+    let words = ["run", "--json", "--retries", "1", "-t", TARGET];
+    let run = ran(triplecheck().arg("-C").arg(project.path()).args(words));
+    let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+    let late = cell(&report, "late");
+    assert_eq!(late["verdict"], "flaky", "{report:#}");
+    assert_eq!(late["cause"], "natively it passed on try 2 of 2");
+    assert_eq!(cell(&report, "never")["verdict"], "fails-natively");
+}
+
+#[test]
 fn a_stress_run_counts_how_often_things_go_wrong() {
     let programs = [("often", "if (n % 3 == 0) return 7;"), ("always", "return 7;"), ("well", "")];
     let Some(project) = Project::new("", &programs) else { return };

@@ -33,6 +33,7 @@ use ending::Ending;
 mod again;
 mod cases;
 mod ending;
+mod natives;
 
 /// Decides what is run next, and compares what was run.
 pub(super) struct Coordinator<'a, 'r> {
@@ -199,7 +200,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
 
     fn native_done(&mut self, task: &Task, done: Done) -> Result<()> {
         let (guest, case) = (task.guest.clone(), task.place.1);
-        self.observed(&guest, &guest.cases[case], &done)?;
+        if task.only.is_empty() {
+            self.observed(&guest, &guest.cases[case], &done)?;
+        }
         let passed = match &done {
             Done::Tests(tests) => Some(Arc::new(passed(tests))),
             Done::Program(..) | Done::Blocked(_) => None,
@@ -216,7 +219,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             }
             done @ (Done::Tests(_) | Done::Program(..)) => {
                 let round = NativeDone { done: Arc::new(done), took, passed };
-                match self.native_round(task, round) {
+                match self.native_run(task, round) {
                     Some(whole) => Native::Done(whole),
                     None => return Ok(()),
                 }
@@ -249,7 +252,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         let guest = &*task.guest;
         let case = &guest.cases[task.place.1];
         let planned = &self.run.plan.targets[target];
-        let mut events = match (&*native, done) {
+        let events = match (&*native, done) {
             (_, Done::Blocked(blocked)) => {
                 let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
                 vec![Event::NotRun(not_run)]
@@ -281,12 +284,13 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 vec![Event::NotRun(not_run)]
             }
         };
-        for event in &mut events {
-            if let Event::Cell(cell) = event {
-                limited(cell, &task.limit);
-            }
-        }
-        self.conclude(task, target, events)
+        let place = (task.place.0, task.place.1, target);
+        let told = events.into_iter().map(|event| match event {
+            Event::Cell(cell) => Event::Cell(self.told_if_late(place, limited(cell, &task.limit))),
+            event => event,
+        });
+        let told = told.collect();
+        self.conclude(task, target, told)
     }
 
     fn program_done(
@@ -459,9 +463,7 @@ fn passed(tests: &Tests) -> BTreeSet<String> {
 }
 
 /// Tells a cell the deadline that it had, and how that came about where it was missed.
-fn limited(cell: &mut Cell, limit: &Limit) {
-    cell.limit_ms = millis(limit.deadline);
-    if cell.observed == Verdict::Timeout {
-        cell.cause = Some(format!("no end within {limit}"));
-    }
+fn limited(cell: Cell, limit: &Limit) -> Cell {
+    let missed = (cell.observed == Verdict::Timeout).then(|| format!("no end within {limit}"));
+    Cell { limit_ms: millis(limit.deadline), cause: missed.or(cell.cause), ..cell }
 }

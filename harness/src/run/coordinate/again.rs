@@ -1,19 +1,18 @@
 //! Cells that are run more than once: findings that are retried, and the rounds of a stress run. Until a cell's last run
 //! nothing of it is recorded.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Instant;
 
-use super::cases::NativeDone;
-use super::{Coordinator, Done};
+use super::Coordinator;
 use crate::error::Result;
 use crate::events::{Cell, Event};
+use crate::plan::Retries;
 use crate::run::cached::Place;
-use crate::run::judge::{self, Judged, Runs};
+use crate::run::judge;
 use crate::run::schedule::Task;
 use crate::run::tries;
-use crate::verdict::{Verdict, Weight};
-use triplecheck_emulators::launch::Kind;
+use crate::verdict::Verdict;
 
 /// What waits for further runs.
 #[derive(Default)]
@@ -22,13 +21,6 @@ pub(super) struct Again {
     pending: HashMap<Place, Vec<Event>>,
     /// Tasks whose time has not come.
     held: Vec<(Instant, Task)>,
-}
-
-/// Native rounds of a stress run that were not as the first.
-#[derive(Default)]
-pub(super) struct Odd {
-    program: u32,
-    tests: BTreeMap<String, u32>,
 }
 
 impl Again {
@@ -55,6 +47,11 @@ impl Again {
         self.pending.get(&place).is_some_and(|events| events.iter().any(is_kept))
     }
 
+    /// Keeps a task until its time comes.
+    pub(super) fn hold(&mut self, due: Instant, task: Task) {
+        self.held.push((due, task));
+    }
+
     /// Forgets what was to be run; what is known already stays.
     pub(super) fn give_up(&mut self) {
         self.held.clear();
@@ -71,13 +68,18 @@ impl Coordinator<'_, '_> {
         };
         if let Some((due, next)) = self.next_run(task, target, &events) {
             self.again.pending.insert(place, events);
-            match due {
-                Some(due) => self.again.held.push((due, next)),
-                None => self.push(next),
-            }
+            self.run_again(next, due);
             return Ok(());
         }
         self.finish(place, events)
+    }
+
+    /// Queues a further run, now or when its time comes.
+    pub(super) fn run_again(&mut self, task: Task, due: Option<Instant>) {
+        match due {
+            Some(due) => self.again.hold(due, task),
+            None => self.push(task),
+        }
     }
 
     /// Records what is known of cells that will not be run again after all.
@@ -154,8 +156,7 @@ impl Coordinator<'_, '_> {
         if wanted.is_empty() || task.number > retries.most {
             return None;
         }
-        let delay = retries.delay_before(next.number);
-        let due = (!delay.is_zero()).then(|| Instant::now() + delay);
+        let due = due(retries, next.number);
         // Tests are run alone, if it was tests that failed and not the whole binary.
         let passed = task.passed_natively.as_ref();
         let are_tests = passed.is_some_and(|passed| wanted.iter().all(|name| passed.contains(name)));
@@ -164,65 +165,24 @@ impl Coordinator<'_, '_> {
     }
 
     /// The name of a cell's test within its binary; the whole case's where it is none.
-    fn test_name(&self, place: Place, cell: &Cell) -> String {
+    pub(super) fn test_name(&self, place: Place, cell: &Cell) -> String {
         let program = &self.known[place.0].guest.program;
         let name = cell.case.strip_prefix(program.as_str()).and_then(|rest| rest.strip_prefix("::"));
         name.unwrap_or(&cell.case).to_owned()
     }
 
     /// The cell with the verdict that counts for what was observed.
-    fn held_against_expectation(&self, cell: Cell) -> Cell {
+    pub(super) fn held_against_expectation(&self, cell: Cell) -> Cell {
         let planned = self.run.plan.targets.iter().find(|planned| planned.target.to_string() == cell.target);
         let expectation =
             planned.and_then(|planned| self.run.plan.expectation(&cell.suite, &cell.case, &planned.target));
         let (verdict, expected) = judge::expect(cell.observed, expectation, self.today);
         Cell { verdict, expected, ..cell }
     }
-
-    /// Takes one native round of a stress run; what all of them came to, after the last.
-    pub(super) fn native_round(&mut self, task: &Task, done: NativeDone) -> Option<NativeDone> {
-        let host = &self.guests.host;
-        let state = &mut self.known[task.place.0].cases[task.place.1];
-        let first = match state.rounds.take() {
-            None => done,
-            Some(first) => {
-                match (&*first.done, &*done.done) {
-                    (Done::Program(native, _), Done::Program(observation, _)) => {
-                        let emulator = Kind::Native;
-                        let runs = Runs { native, native_target: host, observation, target: host, emulator };
-                        let how = &task.guest.cases[task.place.1].plan.compare;
-                        state.odd.program += u32::from(is_odd(&judge::program(&runs, how)));
-                    }
-                    (Done::Tests(native), Done::Tests(tests)) => {
-                        for (name, outcome) in &native.outcomes {
-                            let same = tests.outcomes.get(name).is_some_and(|other| {
-                                std::mem::discriminant(other) == std::mem::discriminant(outcome)
-                            });
-                            if !same {
-                                *state.odd.tests.entry(name.clone()).or_default() += 1;
-                            }
-                        }
-                    }
-                    _ => state.odd.program += 1,
-                }
-                NativeDone { took: first.took.max(done.took), ..first }
-            }
-        };
-        if task.number >= self.run.repeat || self.run.stop.is_stopped() {
-            return Some(first);
-        }
-        state.rounds = Some(first);
-        self.push(Task { number: task.number + 1, ..task.clone() });
-        None
-    }
 }
 
-impl Odd {
-    fn of(&self, test: &str) -> u32 {
-        self.program + self.tests.get(test).copied().unwrap_or(0)
-    }
-}
-
-fn is_odd(judged: &Judged) -> bool {
-    judged.verdict.unwrap_or(Verdict::Inconclusive).weight() != Weight::Good
+/// When the try of this number may begin, where it has to wait.
+pub(super) fn due(retries: Retries, number: u32) -> Option<Instant> {
+    let delay = retries.delay_before(number);
+    (!delay.is_zero()).then(|| Instant::now() + delay)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::target::Target;
 
-use super::again::Odd;
+use super::natives::Odd;
 use super::{Coordinator, Done};
 use crate::build::{Piece, ProgramKind};
 use crate::error::Result;
