@@ -41,6 +41,8 @@ pub(crate) struct Start<'a> {
     pub(crate) deadline: Duration,
     /// Whose it is, for whoever watches.
     pub(crate) label: Label<'a>,
+    /// Whether what means nothing is to be another than last time: the place, the order of the environment.
+    pub(crate) varied: bool,
 }
 
 /// Starts guests; shared by all workers.
@@ -179,7 +181,8 @@ impl<'a> Starter<'a> {
 
     fn place(&self, start: &Start<'_>) -> Result<Place> {
         let number = self.counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let root = self.work.path().join(format!("{number}"));
+        let name = if start.varied { format!("{number}-again") } else { format!("{number}") };
+        let root = self.work.path().join(name);
         let cwd = root.join("cwd");
         let tmp = root.join("tmp");
         for directory in [&cwd, &tmp] {
@@ -200,7 +203,10 @@ impl<'a> Starter<'a> {
         let command = launch.command(&guest);
         let mut set: Vec<(OsString, OsString)> = vec![("TMPDIR".into(), place.tmp.clone().into_os_string())];
         set.extend(planned.env.iter().chain(&start.env).map(|(name, value)| (name.into(), value.into())));
-        let env = apply(self.environment.clone(), set, &command);
+        let mut env = apply(self.environment.clone(), set, &command);
+        if start.varied {
+            env.reverse();
+        }
         let job = Job {
             program: &command.program,
             argv0: command.argv0.as_deref(),

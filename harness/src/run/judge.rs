@@ -3,7 +3,7 @@
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::target::Target;
 
-use crate::compare::{self, Comparison, Difference, How, Side};
+use crate::compare::{self, Comparison, Difference, How, Noise, Side};
 use crate::date::Date;
 use crate::diagnose;
 use crate::events::RuleCount;
@@ -30,8 +30,8 @@ pub(crate) struct Runs<'a> {
     pub(crate) emulator: Kind,
 }
 
-/// Judges a program's run by its native one.
-pub(crate) fn program(runs: &Runs<'_>, how: &How) -> Judged {
+/// Judges a program's run by its native one, beside what is known to vary natively.
+pub(crate) fn program(runs: &Runs<'_>, how: &How, noise: &Noise) -> Judged {
     let side = |observation, target: &Target, emulator| Side {
         observation,
         windows: target.facts().os == "windows",
@@ -39,7 +39,7 @@ pub(crate) fn program(runs: &Runs<'_>, how: &How) -> Judged {
     };
     let native = side(runs.native, runs.native_target, Kind::Native);
     let target = side(runs.observation, runs.target, runs.emulator);
-    let comparison = compare::compare(native, target, how);
+    let comparison = compare::compare_beside(native, target, how, noise);
     let verdict = verdict(runs, &comparison);
     let cause = cause(runs, &comparison, verdict);
     Judged {

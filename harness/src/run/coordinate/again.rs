@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use super::cases::NativeDone;
-use super::{Coordinator, Done};
+use super::{Coordinator, Done, noise};
 use crate::error::Result;
 use crate::events::{Cell, Event};
 use crate::run::cached::Place;
-use crate::run::judge::{self, Judged, Runs};
+use crate::run::judge;
 use crate::run::schedule::Task;
 use crate::run::tries;
-use crate::verdict::{Verdict, Weight};
-use triplecheck_emulators::launch::Kind;
+use crate::verdict::Verdict;
 
 /// What waits for further runs.
 #[derive(Default)]
@@ -181,17 +180,14 @@ impl Coordinator<'_, '_> {
 
     /// Takes one native round of a stress run; what all of them came to, after the last.
     pub(super) fn native_round(&mut self, task: &Task, done: NativeDone) -> Option<NativeDone> {
-        let host = &self.guests.host;
         let state = &mut self.known[task.place.0].cases[task.place.1];
         let first = match state.rounds.take() {
             None => done,
             Some(first) => {
                 match (&*first.done, &*done.done) {
                     (Done::Program(native, _), Done::Program(observation, _)) => {
-                        let emulator = Kind::Native;
-                        let runs = Runs { native, native_target: host, observation, target: host, emulator };
                         let how = &task.guest.cases[task.place.1].plan.compare;
-                        state.odd.program += u32::from(is_odd(&judge::program(&runs, how)));
+                        state.odd.program += u32::from(noise::is_odd(native, observation, how));
                     }
                     (Done::Tests(native), Done::Tests(tests)) => {
                         for (name, outcome) in &native.outcomes {
@@ -221,8 +217,4 @@ impl Odd {
     fn of(&self, test: &str) -> u32 {
         self.program + self.tests.get(test).copied().unwrap_or(0)
     }
-}
-
-fn is_odd(judged: &Judged) -> bool {
-    judged.verdict.unwrap_or(Verdict::Inconclusive).weight() != Weight::Good
 }
