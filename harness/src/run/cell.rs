@@ -23,8 +23,9 @@ use crate::supervise::{self, Job, Limits, Stdin, Supervised, Termination};
 
 /// How long a guest has to end by itself after SIGTERM before SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
-/// The most of each output stream that is kept and compared: a test that prints more says nothing more.
-pub(crate) const OUTPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The most of each output stream that is kept and compared, which both sides of a cell hold in memory: a guest that prints
+/// more is ended, and its result says so.
+pub(crate) const OUTPUT_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// The most of one produced file that is compared.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
