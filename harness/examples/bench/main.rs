@@ -2,7 +2,7 @@
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
 //! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`,
-//! `cell`, `cargo-tests`, `setup`), all where none is given.
+//! `cell`, `cargo-tests`, `compare`, `setup`), all where none is given.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
 #![expect(clippy::print_stdout, reason = "its lines are its result")]
@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 mod cargo_tests;
+mod compare;
 mod hook;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -22,19 +23,27 @@ type Line = (&'static str, fn(&Bench) -> Outcome);
 
 fn main() -> Outcome {
     let mut words = std::env::args().skip(1);
+    if std::env::args().nth(1).as_deref() == Some("compare-once") {
+        let files: Vec<PathBuf> = words.skip(1).map(PathBuf::from).collect();
+        let [native, target] = files.as_slice() else {
+            return Err("usage: bench compare-once FILE FILE".into());
+        };
+        return compare::once(native, target);
+    }
     let binary = PathBuf::from(words.next().ok_or("usage: bench TRIPLECHECK [LINE]...")?);
     // Lines that work in other directories name it too.
     let binary = std::path::absolute(binary)?;
     let wanted: Vec<String> = words.collect();
     let work = tempfile::tempdir()?;
     let bench = Bench { binary, work: work.path().to_owned() };
-    let lines: [Line; 7] = [
+    let lines: [Line; 8] = [
         ("exec", Bench::exec),
         ("nested", Bench::nested),
         ("wine", Bench::wine),
         ("which", Bench::which),
         ("cell", Bench::cell),
         ("cargo-tests", Bench::cargo_tests),
+        ("compare", Bench::compare),
         ("setup", Bench::setup),
     ];
     for (name, line) in lines {

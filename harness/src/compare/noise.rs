@@ -58,7 +58,7 @@ impl Noise {
 /// What varies between two native runs of one program; the difference where it is more than single values.
 pub fn noise(first: Side<'_>, again: Side<'_>, how: &How) -> Result<Noise, Box<Difference>> {
     let mut noise = Noise::default();
-    let mut comparison = super::compare_by(first, again, how, &mut |place, a, b, ground| {
+    let comparison = super::compare_by(first, again, how, &mut |place, a, b, ground| {
         let mut probe = Probe { ground, lines: BTreeMap::new(), unmatched: false };
         align::align(a, b, &mut probe);
         let steady = !probe.unmatched;
@@ -67,11 +67,12 @@ pub fn noise(first: Side<'_>, again: Side<'_>, how: &How) -> Result<Noise, Box<D
         }
         steady
     });
-    if comparison.differences.is_empty() {
-        Ok(noise)
-    } else {
-        Err(comparison.differences.swap_remove(0).into())
+    if comparison.is_equal() {
+        return Ok(noise);
     }
+    // What rules do not equate either, with its values.
+    let told = super::compare(first, again, how).differences.into_iter().chain(comparison.differences).next();
+    Err(told.unwrap_or_default().into())
 }
 
 /// Collects what varies in one text.

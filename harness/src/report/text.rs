@@ -177,10 +177,10 @@ fn finding(out: &mut String, finding: &Finding) {
         out.push_str(&super::values::show(difference));
     }
     if let Some(cause) = &finding.cause {
-        let _ = writeln!(out, "  cause   {cause}");
+        out.push_str(&super::values::sentence("cause", cause));
     }
     if let Some(trait_) = &finding.trait_ {
-        let _ = writeln!(out, "  where   {trait_}");
+        out.push_str(&super::values::sentence("where", trait_));
     }
     if let Some(tries) = &finding.tries {
         let _ = writeln!(out, "  tries   {tries}");

@@ -12,6 +12,8 @@ use crate::diagnose;
 const VALUE_CHARS: usize = 66;
 /// How many characters stand before the first difference of a value that does not fit.
 const LEAD_CHARS: usize = 24;
+/// How many characters of a sentence fit behind its label.
+const SENTENCE_CHARS: usize = 70;
 
 const DIM: Style = Style::new().dimmed();
 const DIFFERS: Style = AnsiColor::Red.on_default().bold();
@@ -35,9 +37,25 @@ pub(super) fn show(difference: &Difference) -> String {
         let _ = writeln!(out, "  order   all lines that differ are there on both sides");
     }
     if let Some(remark) = &difference.remark {
-        let _ = writeln!(out, "  note    {remark}");
+        out.push_str(&sentence("note", remark));
     }
     out
+}
+
+/// A sentence behind its label, in lines of no more than 80 columns.
+pub(super) fn sentence(label: &str, text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last_mut().expect("there is a line from the start");
+        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > SENTENCE_CHARS {
+            lines.push(word.to_owned());
+        } else {
+            last.extend((!last.is_empty()).then_some(' '));
+            last.push_str(word);
+        }
+    }
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    labels.zip(&lines).map(|(label, line)| format!("  {label:7} {line}\n")).collect()
 }
 
 /// `, and 2 more lines`.
@@ -163,6 +181,16 @@ mod tests {
         }
         assert!(shown.contains("é1z") && shown.contains("é2z"), "{shown}");
         assert_eq!(shown.lines().nth(2).unwrap().trim(), "^");
+    }
+
+    #[test]
+    fn a_sentence_goes_on_below_itself() {
+        let shown = sentence("cause", &"word ".repeat(20));
+        assert_eq!(shown.lines().count(), 2);
+        assert!(
+            shown.lines().all(|line| line.chars().count() <= 80 && line[10..].starts_with("word")),
+            "{shown}"
+        );
     }
 
     #[test]

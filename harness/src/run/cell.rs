@@ -23,8 +23,9 @@ use crate::supervise::{self, Job, Limits, Stdin, Supervised, Termination};
 
 /// How long a guest has to end by itself after SIGTERM before SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
-/// The most of each output stream that is kept and compared: a test that prints more says nothing more.
-pub(crate) const OUTPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The most of each output stream that is kept and compared, which both sides of a cell hold in memory: a guest that prints
+/// more is ended, and its result says so.
+pub(crate) const OUTPUT_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// The most of one produced file that is compared.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -41,6 +42,8 @@ pub(crate) struct Start<'a> {
     pub(crate) deadline: Duration,
     /// Whose it is, for whoever watches.
     pub(crate) label: Label<'a>,
+    /// Whether what means nothing is to be another than last time: the place, the order of the environment.
+    pub(crate) varied: bool,
 }
 
 /// Starts guests; shared by all workers.
@@ -179,7 +182,8 @@ impl<'a> Starter<'a> {
 
     fn place(&self, start: &Start<'_>) -> Result<Place> {
         let number = self.counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let root = self.work.path().join(format!("{number}"));
+        let name = if start.varied { format!("{number}-again") } else { format!("{number}") };
+        let root = self.work.path().join(name);
         let cwd = root.join("cwd");
         let tmp = root.join("tmp");
         for directory in [&cwd, &tmp] {
@@ -200,7 +204,10 @@ impl<'a> Starter<'a> {
         let command = launch.command(&guest);
         let mut set: Vec<(OsString, OsString)> = vec![("TMPDIR".into(), place.tmp.clone().into_os_string())];
         set.extend(planned.env.iter().chain(&start.env).map(|(name, value)| (name.into(), value.into())));
-        let env = apply(self.environment.clone(), set, &command);
+        let mut env = apply(self.environment.clone(), set, &command);
+        if start.varied {
+            env.reverse();
+        }
         let job = Job {
             program: &command.program,
             argv0: command.argv0.as_deref(),

@@ -17,7 +17,7 @@ use super::speeds::{self, Speeds};
 use super::tests_batch::Tests;
 use super::{Blocked, Recorder, Run, millis};
 use crate::build::ProgramKind;
-use crate::compare::{self, Difference};
+use crate::compare::{self, Difference, Noise};
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::events::{Cell, Event, NotRun, Observed};
@@ -29,11 +29,13 @@ use crate::verdict::{Verdict, Weight};
 use again::Again;
 use cases::{Known, Native, NativeDone};
 use ending::Ending;
+use noise::Steadiness;
 
 mod again;
 mod cases;
 mod ending;
 mod natives;
+mod noise;
 
 /// Decides what is run next, and compares what was run.
 pub(super) struct Coordinator<'a, 'r> {
@@ -110,7 +112,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 }
                 Some(News::Done(task, done)) => {
                     self.outstanding -= 1;
-                    self.done(&task, done?)?;
+                    self.done(task, done?)?;
                 }
             }
         }
@@ -132,10 +134,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         }
     }
 
-    fn done(&mut self, task: &Task, done: Done) -> Result<()> {
+    fn done(&mut self, task: Task, done: Done) -> Result<()> {
         match task.target {
-            None => self.native_done(task, done),
-            Some(target) => self.target_done(task, target, &done),
+            None if task.probe > 0 => self.probe_done(&task, &done),
+            None => self.native_done(&task, done),
+            Some(target) => self.target_done(task, target, done),
         }
     }
 
@@ -243,23 +246,28 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         self.recorder.record(Event::Observed(Observed { suite, case, end, duration_ms: millis(wall) }))
     }
 
-    fn target_done(&mut self, task: &Task, target: usize, done: &Done) -> Result<()> {
+    fn target_done(&mut self, task: Task, target: usize, done: Done) -> Result<()> {
         let Native::Done(native) = &self.known[task.place.0].cases[task.place.1].native else {
             return Err(Error::ours("a target was run before its native side"));
         };
         let (native, took) = (native.done.clone(), native.took);
-        self.learn(task, target, took, done);
+        let judged = self.judged(&task, target, &native, &done);
+        if judged.as_ref().is_some_and(|judged| self.must_probe(&task, judged)) {
+            return self.park(task, target, done);
+        }
+        self.learn(&task, target, took, &done);
         let guest = &*task.guest;
         let case = &guest.cases[task.place.1];
         let planned = &self.run.plan.targets[target];
-        let events = match (&*native, done) {
+        let events = match (&*native, &done) {
             (_, Done::Blocked(blocked)) => {
                 let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
                 vec![Event::NotRun(not_run)]
             }
             (Done::Program(native, _), Done::Program(observation, kind)) => {
                 let place = (task.place.0, task.place.1, target);
-                vec![self.program_done(place, guest, case, planned, (native, observation), *kind)?]
+                let judged = (*kind, judged.unwrap_or_default());
+                vec![self.program_done(place, guest, case, planned, (native, observation), judged)?]
             }
             (Done::Tests(native), Done::Tests(tests)) => {
                 let mut events = self.tests_done(guest, planned, native, tests);
@@ -290,7 +298,24 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             event => event,
         });
         let told = told.collect();
-        self.conclude(task, target, told)
+        self.conclude(&task, target, told)
+    }
+
+    /// Compares two runs of a program, beside what is known of how steady the native side is.
+    fn judged(&self, task: &Task, target: usize, native: &Done, done: &Done) -> Option<Judged> {
+        let (Done::Program(native, _), Done::Program(observation, emulator)) = (native, done) else {
+            return None;
+        };
+        let (native_target, target) = (&self.guests.host, &self.run.plan.targets[target].target);
+        let runs = Runs { native, native_target, observation, target, emulator: *emulator };
+        let how = &task.guest.cases[task.place.1].plan.compare;
+        Some(match self.steadiness(task.place).as_deref() {
+            None => judge::program(&runs, how, &Noise::default()),
+            Some(Steadiness::Values(noise)) => judge::program(&runs, how, noise),
+            Some(Steadiness::Unsteady(difference)) => {
+                noise::unsteady(judge::program(&runs, how, &Noise::default()), difference)
+            }
+        })
     }
 
     fn program_done(
@@ -300,7 +325,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         case: &GuestCase,
         planned: &PlannedTarget,
         (native, observation): (&Observation, &Observation),
-        emulator: Kind,
+        (emulator, judged): (Kind, Judged),
     ) -> Result<Event> {
         let blocked = match &observation.end {
             End::Interrupted => Some("the run was interrupted".to_owned()),
@@ -311,9 +336,6 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             let not_run = Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
             return Ok(Event::NotRun(not_run));
         }
-        let runs =
-            Runs { native, native_target: &self.guests.host, observation, target: &planned.target, emulator };
-        let judged = judge::program(&runs, &case.plan.compare);
         let mut cell = self.cell(guest, &case.name, planned, emulator, judged);
         cell.duration_ms = millis(observation.wall);
         cell.native_ms = millis(native.wall);

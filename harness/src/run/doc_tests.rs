@@ -38,6 +38,7 @@ pub(super) fn run(
         dir: Some(&call.dir),
         deadline,
         label: Label { doing: Doing::Documentation, ..label },
+        varied: false,
     };
     let observation = starter.start_tool(host, &start)?;
     let Some(run) = libtest::parse_text(&observation.stdout) else {

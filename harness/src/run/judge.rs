@@ -3,7 +3,7 @@
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::target::Target;
 
-use crate::compare::{self, Comparison, Difference, How, Side};
+use crate::compare::{self, Comparison, Difference, How, Noise, Side};
 use crate::date::Date;
 use crate::diagnose;
 use crate::events::RuleCount;
@@ -30,8 +30,8 @@ pub(crate) struct Runs<'a> {
     pub(crate) emulator: Kind,
 }
 
-/// Judges a program's run by its native one.
-pub(crate) fn program(runs: &Runs<'_>, how: &How) -> Judged {
+/// Judges a program's run by its native one, beside what is known to vary natively.
+pub(crate) fn program(runs: &Runs<'_>, how: &How, noise: &Noise) -> Judged {
     let side = |observation, target: &Target, emulator| Side {
         observation,
         windows: target.facts().os == "windows",
@@ -39,7 +39,7 @@ pub(crate) fn program(runs: &Runs<'_>, how: &How) -> Judged {
     };
     let native = side(runs.native, runs.native_target, Kind::Native);
     let target = side(runs.observation, runs.target, runs.emulator);
-    let comparison = compare::compare(native, target, how);
+    let comparison = compare::compare_beside(native, target, how, noise);
     let verdict = verdict(runs, &comparison);
     let cause = cause(runs, &comparison, verdict);
     Judged {
@@ -61,6 +61,9 @@ fn verdict(runs: &Runs<'_>, comparison: &Comparison) -> Verdict {
         (false, true) => return Verdict::Timeout,
         (false, false) => {}
     }
+    if comparison.is_equal() && beyond_limit(runs).is_some() {
+        return Verdict::Inconclusive;
+    }
     if comparison.is_equal() {
         return if comparison.rules.is_empty() { Verdict::Same } else { Verdict::Equivalent };
     }
@@ -70,6 +73,16 @@ fn verdict(runs: &Runs<'_>, comparison: &Comparison) -> Verdict {
         Verdict::CrossFail
     } else {
         Verdict::Differs
+    }
+}
+
+/// Why what is equal may go on differently: both sides were ended because of how much they print.
+fn beyond_limit(runs: &Runs<'_>) -> Option<String> {
+    match (&runs.native.end, &runs.observation.end) {
+        (End::OutputLimit { bytes_max }, End::OutputLimit { .. }) => Some(format!(
+            "both sides print more than {bytes_max} bytes: these are equal, and no more was compared"
+        )),
+        _ => None,
     }
 }
 
@@ -83,6 +96,7 @@ fn cause(runs: &Runs<'_>, comparison: &Comparison, verdict: Verdict) -> Option<S
             runs.native.wall.as_millis()
         )),
         Verdict::FailsNatively => Some(format!("natively {}", runs.native.end)),
+        Verdict::Inconclusive => beyond_limit(runs),
         _ => comparison
             .differences
             .iter()
@@ -165,6 +179,33 @@ mod tests {
         assert_eq!(verdict(Verdict::Same, None), Verdict::UnexpectedPass);
         assert_eq!(verdict(Verdict::CrossFail, None), Verdict::CrossFail, "another finding stays one");
         assert_eq!(expect(Verdict::Differs, None, today).0, Verdict::Differs);
+    }
+
+    #[test]
+    fn two_floods_are_not_called_the_same() {
+        let target = Target::parse("x86_64-unknown-linux-gnu").unwrap();
+        let seen = |end: End| Observation {
+            end,
+            stdout: b"y\ny\n".to_vec(),
+            stderr: Vec::new(),
+            files: std::collections::BTreeMap::new(),
+            wall: std::time::Duration::ZERO,
+            cpu: std::time::Duration::ZERO,
+            peak_rss_bytes: 0,
+            leaked: Vec::new(),
+            roots: Vec::new(),
+        };
+        let judged = |end: End| {
+            let run = seen(end);
+            let emulator = Kind::QemuUser;
+            let runs =
+                Runs { native: &run, native_target: &target, observation: &run, target: &target, emulator };
+            program(&runs, &How::default(), &Noise::default())
+        };
+        let flood = judged(End::OutputLimit { bytes_max: 4 });
+        assert_eq!(flood.verdict, Some(Verdict::Inconclusive));
+        assert!(flood.cause.is_some_and(|cause| cause.contains("more than 4 bytes")));
+        assert_eq!(judged(End::Exited { code: 0 }).verdict, Some(Verdict::Same));
     }
 
     #[test]

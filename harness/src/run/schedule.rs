@@ -64,6 +64,8 @@ pub(super) struct Task {
     pub(super) only: Vec<String>,
     /// The tests that passed natively.
     pub(super) passed_natively: Option<Arc<BTreeSet<String>>>,
+    /// The how manieth further run of a native side it is, to see what varies; 0 for all that is compared.
+    pub(super) probe: u32,
 }
 
 /// What a task came to.
@@ -222,6 +224,7 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
                 dir: None,
                 deadline: task.limit.deadline,
                 label,
+                varied: task.probe > 0,
             };
             Ok(match starter.start(planned, &start)? {
                 Started::Ran(observation, kind) => Done::Program(observation, kind),

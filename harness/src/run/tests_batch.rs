@@ -132,6 +132,7 @@ impl Runner<'_> {
                 dir: Some(self.batch.package_dir),
                 deadline: self.batch.deadline,
                 label: Label { doing, ..self.batch.label },
+                varied: false,
             },
         )
     }

@@ -10,6 +10,7 @@ use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::target::Target;
 
 use super::natives::Odd;
+use super::noise::State;
 use super::{Coordinator, Done};
 use crate::build::{Piece, ProgramKind};
 use crate::error::Result;
@@ -33,6 +34,13 @@ pub(super) struct Known {
     pub(super) cases: Vec<CaseState>,
 }
 
+impl Known {
+    /// Its file for a target, once that is there.
+    pub(super) fn file(&self, target: &Target) -> Option<PathBuf> {
+        self.files.get(&target.to_string()).cloned()
+    }
+}
+
 /// How far a case has come.
 pub(super) struct CaseState {
     pub(super) native: Native,
@@ -40,6 +48,8 @@ pub(super) struct CaseState {
     pub(super) rounds: Option<NativeDone>,
     /// What of them was not as in the first.
     pub(super) odd: Odd,
+    /// Whether the native side shows the same each time.
+    pub(super) noise: State,
     /// One for each target of the plan.
     pub(super) cells: Vec<CellState>,
 }
@@ -100,8 +110,8 @@ impl Coordinator<'_, '_> {
         } else {
             for case in &guest.cases {
                 let cells = self.first_states(&guest, &case.name)?;
-                let (native, odd) = (Native::Waiting, Odd::default());
-                cases.push(CaseState { native, rounds: None, odd, cells });
+                let (native, odd, noise) = (Native::Waiting, Odd::default(), State::default());
+                cases.push(CaseState { native, rounds: None, odd, noise, cells });
             }
         }
         self.known.push(Known { suite, guest, files: BTreeMap::new(), cases });
@@ -187,6 +197,7 @@ impl Coordinator<'_, '_> {
                         file,
                         limit,
                         number: 1,
+                        probe: 0,
                         only: Vec::new(),
                         passed_natively: None,
                     });
@@ -280,6 +291,7 @@ impl Coordinator<'_, '_> {
                 file,
                 limit,
                 number: 1,
+                probe: 0,
                 only: Vec::new(),
                 passed_natively,
             };

@@ -46,6 +46,7 @@ impl Coordinator<'_, '_> {
 
     /// Lists what was not run because the run ended early.
     pub(super) fn leave_out_rest(&mut self) -> Result<()> {
+        self.judge_parked()?;
         self.finish_pending()?;
         let ending = match self.ending {
             Some(ending) => ending,

@@ -4,15 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use triplecheck_emulators::launch::Kind;
-
 use super::again::due;
 use super::cases::NativeDone;
-use super::{Coordinator, Done};
+use super::{Coordinator, Done, noise};
 use crate::events::Cell;
 use crate::libtest::TestOutcome;
 use crate::run::cached::Place;
-use crate::run::judge::{self, Judged, Runs};
 use crate::run::schedule::Task;
 use crate::run::tests_batch::Tests;
 use crate::verdict::{Verdict, Weight};
@@ -94,14 +91,11 @@ impl Coordinator<'_, '_> {
     }
 
     fn further_round(&mut self, task: &Task, first: NativeDone, done: &NativeDone) -> NativeDone {
-        let host = &self.guests.host;
         let odd = &mut self.known[task.place.0].cases[task.place.1].odd;
         match (&*first.done, &*done.done) {
             (Done::Program(native, _), Done::Program(observation, _)) => {
-                let runs =
-                    Runs { native, native_target: host, observation, target: host, emulator: Kind::Native };
                 let how = &task.guest.cases[task.place.1].plan.compare;
-                odd.program += u32::from(is_odd(&judge::program(&runs, how)));
+                odd.program += u32::from(noise::is_odd(native, observation, how));
             }
             (Done::Tests(native), Done::Tests(tests)) => odd.compare(native, tests),
             _ => odd.program += 1,
@@ -131,8 +125,4 @@ impl Coordinator<'_, '_> {
         let cause = Some(format!("natively it passed on try {number} of {of}"));
         self.held_against_expectation(Cell { observed: Verdict::Flaky, cause, ..cell })
     }
-}
-
-fn is_odd(judged: &Judged) -> bool {
-    judged.verdict.unwrap_or(Verdict::Inconclusive).weight() != Weight::Good
 }
