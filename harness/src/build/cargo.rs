@@ -18,6 +18,7 @@ use crate::plan::CargoOrigin;
 use crate::toolchain::{CargoTarget, Toolchain, discard_stale};
 use pieces::Pieces;
 
+mod own_main;
 mod pieces;
 
 /// One call of cargo.

@@ -164,7 +164,7 @@ impl Coordinator<'_, '_> {
     }
 
     /// The name of a cell's test within its binary; the whole case's where it is none.
-    fn test_name(&self, place: Place, cell: &Cell) -> String {
+    pub(super) fn test_name(&self, place: Place, cell: &Cell) -> String {
         let program = &self.known[place.0].guest.program;
         let name = cell.case.strip_prefix(program.as_str()).and_then(|rest| rest.strip_prefix("::"));
         name.unwrap_or(&cell.case).to_owned()
