@@ -118,6 +118,15 @@ const BINARIES: &[(&str, &str)] = &[
          #[test] fn a_leaves_a_bomb() { if BIG { unsafe { atexit(crash); } } }
          #[test] fn b_passes() {}",
     ),
+    (
+        "always_at_its_end",
+        "extern \"C\" fn crash() { std::process::abort() }
+         unsafe extern \"C\" { fn atexit(function: extern \"C\" fn()) -> i32; }
+         fn before_main(words: &[String]) { if words.iter().all(|word| word != \"--list\") { unsafe { atexit(crash); } } }
+         #[test] fn a_passes() {}
+         #[test] fn b_passes() {}
+         #[test] #[ignore] fn c_ignored() {}",
+    ),
     ("aborts_first", "#[test] fn a() {}\nfn before_main(_: &[String]) { std::process::abort() }"),
     ("exits_first", "#[test] fn a() {}\nfn before_main(_: &[String]) { unsafe extern \"C\" { fn _exit(status: i32) -> !; } unsafe { _exit(0) } }"),
     (
@@ -262,7 +271,7 @@ fn whoever_ends_the_process_is_named_and_the_rest_goes_on() {
     if !runs(S390X) {
         return;
     }
-    let dir = project(&["ends", "at_its_end"]);
+    let dir = project(&["ends", "at_its_end", "always_at_its_end"]);
     for words in [&[][..], &["--", "--test-threads=1"]] {
         run(dir.path(), words).check(&[
             ("ends::a_aborts", "cross-fail", "killed by SIGABRT"),
@@ -275,9 +284,16 @@ fn whoever_ends_the_process_is_named_and_the_rest_goes_on() {
             ("ends::h_passes", "same", ""),
             ("ends::i_should_panic", "same", ""),
             ("ends::j_ignored", "same", ""),
-            ("at_its_end::(process)", "cross-fail", "every test came to its end"),
-            ("at_its_end::a_leaves_a_bomb", "same", ""),
+            (
+                "at_its_end::a_leaves_a_bomb",
+                "cross-fail",
+                "it passed, and then the process ended: killed by SIGABRT",
+            ),
             ("at_its_end::b_passes", "same", ""),
+            ("always_at_its_end::(process)", "cross-fail", "every test came to its end"),
+            ("always_at_its_end::a_passes", "same", ""),
+            ("always_at_its_end::b_passes", "same", ""),
+            ("always_at_its_end::c_ignored", "same", ""),
         ]);
     }
 }

@@ -102,6 +102,7 @@ pub(crate) fn run(starter: &Starter<'_>, planned: &PlannedTarget, batch: &Batch<
         alone: BTreeSet::new(),
         doubted: BTreeSet::new(),
         deaths: 0,
+        died_after: BTreeSet::new(),
         unexplained: Vec::new(),
         interrupted: false,
     };
@@ -143,6 +144,8 @@ struct Runner<'a> {
     doubted: BTreeSet<String>,
     /// How many tests took their process with them when they ran alone.
     deaths: usize,
+    /// Those of them that had passed before.
+    died_after: BTreeSet<String>,
     /// Bad ends of batches with the deaths before them: a later one explains them.
     unexplained: Vec<(BadEnd, usize)>,
     interrupted: bool,
@@ -182,8 +185,8 @@ impl Runner<'_> {
         let Some(run) = run else { return Ok(Some(Outcome::Program(observation, kind))) };
         self.tests.kind = Some(kind);
         match run.standing(observation.end.is_success()) {
-            Standing::Whole | Standing::EndedBadly => self.keep(run, &observation),
-            Standing::Broken if self.interrupted => self.keep(run, &observation),
+            Standing::Whole | Standing::EndedBadly => self.keep(run, &observation)?,
+            Standing::Broken if self.interrupted => self.keep(run, &observation)?,
             Standing::Broken => self.after(run, &observation)?,
         }
         Ok(None)

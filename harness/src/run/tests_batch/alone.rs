@@ -13,6 +13,8 @@ enum Alone {
     Told(TestOutcome),
     /// The process did not end as one does in which no test fails and none ends it; this is what can be said of it.
     Died(String),
+    /// It passed, and then the process ended in this way.
+    DiedAfter(String),
     /// No test of this name was run.
     NotThere,
 }
@@ -36,11 +38,17 @@ fn judge(name: &str, run: Option<&TestRun>, observation: &Observation) -> Alone 
         },
         (Some(counted), true) if counted.failed == 0 => Alone::Told(TestOutcome::Passed),
         (Some(counted), false) if counted.failed > 0 => {
-            let text = failure.unwrap_or_else(|| told(observation));
+            // Where output is not captured, the test has said it to the standard error.
+            let text = failure.filter(|text| !text.is_empty()).unwrap_or_else(|| told(observation));
             Alone::Told(TestOutcome::Failed(text))
         }
         (Some(_), true) => Alone::Died("it failed, and the process ended with status 0".to_owned()),
-        (Some(_), false) => Alone::Died(format!("it passed, and then the process ended: {}", told(observation))),
+        (Some(counted), false) => {
+            let text = format!("it passed, and then the process ended: {}", told(observation));
+            // Whoever counts more than was announced is not libtest.
+            let is_counted = run.announced == Some(counted.passed) && run.suspects.is_empty();
+            if passed && is_counted { Alone::DiedAfter(text) } else { Alone::Died(text) }
+        }
         (None, true) => Alone::Died("the process ended with status 0 and no word of the test's outcome: it ended the process, or closed its standard output".to_owned()),
         (None, false) => {
             let seen = told(observation);
@@ -81,6 +89,11 @@ impl Runner<'_> {
                 self.tests.outcomes.remove(name);
                 self.tests.lost.insert(name.to_owned(), NOT_FOUND.to_owned());
                 return Ok(());
+            }
+            Alone::DiedAfter(text) => {
+                self.deaths += 1;
+                self.died_after.insert(name.to_owned());
+                TestOutcome::Failed(text)
             }
             Alone::Died(text) => {
                 self.deaths += 1;
@@ -164,7 +177,7 @@ mod tests {
         let good = run(passed(), Some([1, 0, 0]));
         assert_eq!(judged(&good, &exited(0)), Alone::Told(TestOutcome::Passed));
         assert!(
-            matches!(judged(&good, &ended(End::Signalled { signal: 11 })), Alone::Died(text) if text.contains("passed, and then"))
+            matches!(judged(&good, &ended(End::Signalled { signal: 11 })), Alone::DiedAfter(text) if text.contains("passed, and then"))
         );
         let bad = run(failed(), Some([0, 1, 0]));
         assert_eq!(judged(&bad, &exited(101)), Alone::Told(TestOutcome::Failed("boom".into())));

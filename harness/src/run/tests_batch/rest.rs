@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 
-use super::{BadEnd, Doing, Runner, Started, told};
+use super::{BadEnd, CONFIRMED_MAX, Doing, Runner, Started, told};
 use crate::error::Result;
-use crate::libtest::{self, Standing, TestRun};
+use crate::libtest::{self, Standing, TestOutcome, TestRun};
 use crate::manifest::Isolation;
 use crate::observation::{End, Observation};
 
@@ -112,20 +112,38 @@ impl Runner<'_> {
             self.sort_out(run, &observation, names)?;
             return Ok(Progress::Died);
         }
-        self.keep(run, &observation);
+        self.keep(run, &observation)?;
         for name in names.iter().filter(|name| !self.tests.outcomes.contains_key(*name)) {
             self.tests.lost.insert(name.clone(), NOT_FOUND.to_owned());
         }
         Ok(Progress::InOrder)
     }
 
-    /// Keeps all that a run in order told.
-    pub(super) fn keep(&mut self, run: TestRun, observation: &Observation) {
-        if run.standing(observation.end.is_success()) == Standing::EndedBadly && !self.interrupted {
-            self.tests.bad_ends.push(BadEnd { told: told(observation), during: Vec::new() });
-        }
+    /// Keeps all that a run told in which every test came to an outcome.
+    pub(super) fn keep(&mut self, run: TestRun, observation: &Observation) -> Result<()> {
+        let passed = run.outcomes.iter().filter(|(_, outcome)| **outcome == TestOutcome::Passed);
+        let names: Vec<String> = passed.map(|(name, _)| name.clone()).collect();
+        let standing = run.standing(observation.end.is_success());
         self.tests.outcomes.extend(run.outcomes);
         self.tests.durations_ms.extend(run.durations_ms);
+        if standing != Standing::EndedBadly || self.interrupted {
+            return Ok(());
+        }
+        // Whose doing the end is shows alone, and so does whether all that was told before it is true. Of a large binary
+        // the end is a finding by itself.
+        let deaths = self.deaths;
+        if names.len() <= CONFIRMED_MAX {
+            names.iter().try_for_each(|name| self.alone(name))?;
+        }
+        if names.iter().all(|name| self.died_after.contains(name)) {
+            // It ends so whichever test it has run: that is nothing of the tests.
+            let passed = names.into_iter().map(|name| (name, TestOutcome::Passed));
+            self.tests.outcomes.extend(passed);
+        } else if self.deaths > deaths {
+            return Ok(());
+        }
+        self.tests.bad_ends.push(BadEnd { told: told(observation), during: Vec::new() });
+        Ok(())
     }
 
     /// Keeps what a broken run of these tests told, as far as it can be believed, and runs alone what it left unfinished
