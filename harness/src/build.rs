@@ -50,5 +50,14 @@ pub enum ProgramKind {
         package_dir: PathBuf,
         /// Variables that `cargo test` sets, the same for all targets.
         env: Vec<(String, String)>,
+        /// Whether libtest is its `main`, and not one of its own (`harness = false`).
+        libtest: bool,
     },
+}
+
+impl ProgramKind {
+    /// Whether it is a test binary whose `main` is libtest's.
+    pub fn is_libtest(&self) -> bool {
+        matches!(self, Self::CargoTest { libtest: true, .. })
+    }
 }

@@ -95,6 +95,9 @@ pub struct Suite {
     /// `cargo-test`: whether tests share a process.
     #[serde(default)]
     pub isolation: Isolation,
+    /// `cargo-test`: globs of tests, named as in the report without the suite, that get a process of their own.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub isolated: Vec<String>,
     /// `c`: globs of source files, relative to this file; each file is one program.
     #[serde(default, deserialize_with = "one_or_many")]
     pub sources: Vec<String>,

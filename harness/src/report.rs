@@ -81,8 +81,18 @@ impl Summary {
         self.not_run.iter().any(NotRun::is_lacking)
     }
 
-    /// The exit status of `run`: 0 all as expected, 1 findings, 2 a build failed, 69 nothing ran at all or
-    /// `require_all` and something did not run, 130 interrupted.
+    /// The targets of which tests are missing and nothing was compared: they pass only by having none.
+    pub fn bare_targets(&self) -> Vec<&str> {
+        let targets = self.run.iter().flat_map(|run| &run.targets).map(|target| target.target.as_str());
+        let is_bare = |target: &&str| {
+            !self.cells.iter().any(|cell| cell.target == *target)
+                && self.not_run.iter().any(|cell| cell.target == *target && cell.verdict == Verdict::Missing)
+        };
+        targets.filter(is_bare).collect()
+    }
+
+    /// The exit status of `run`: 0 all as expected, 1 findings, 2 a build failed, 69 nothing ran at all, or nothing of a
+    /// target whose tests are missing, or `require_all` and something did not run, 130 interrupted.
     pub fn exit_code(&self, require_all: bool) -> u8 {
         let finding = self.cells.iter().any(|cell| cell.verdict.weight() == Weight::Finding);
         if self.interrupted {
@@ -91,7 +101,7 @@ impl Summary {
             2
         } else if finding {
             1
-        } else if self.cells.is_empty() || (require_all && self.lacks()) {
+        } else if self.cells.is_empty() || !self.bare_targets().is_empty() || (require_all && self.lacks()) {
             69
         } else {
             0

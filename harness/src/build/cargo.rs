@@ -19,6 +19,7 @@ use crate::supervise::{self, StopFlag};
 use crate::toolchain::{CargoTarget, Toolchain, discard_stale};
 use pieces::Pieces;
 
+mod own_main;
 mod pieces;
 
 /// One call of cargo.

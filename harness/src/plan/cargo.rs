@@ -27,6 +27,8 @@ pub struct CargoOrigin {
     pub test_args: Vec<String>,
     /// Whether tests share a process.
     pub isolation: Isolation,
+    /// Globs over case names: tests that share theirs with no other.
+    pub isolated: Vec<String>,
 }
 
 /// What the command line says to cargo, for all suites that it builds.
@@ -68,6 +70,7 @@ impl Resolver<'_> {
             args: Vec::new(),
             test_args: Vec::new(),
             isolation: Isolation::Batch,
+            isolated: Vec::new(),
         };
         self.add_options(&mut origin);
         let filters = self.request.filters.iter();
@@ -120,6 +123,7 @@ impl Resolver<'_> {
             args,
             test_args: suite.args.clone(),
             isolation: suite.isolation,
+            isolated: suite.isolated.clone(),
         };
         self.add_options(&mut origin);
         origin

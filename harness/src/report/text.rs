@@ -238,6 +238,9 @@ fn counts(out: &mut String, summary: &Summary, findings: usize) {
             "{DIM}{unchanged} of them unchanged since an earlier run; guests started: {started}{DIM:#}"
         );
     }
+    for target in summary.bare_targets() {
+        let _ = writeln!(out, "{WARN}nothing was compared on {target}: it has none of the tests{WARN:#}");
+    }
     rules(out, &summary.cells);
     if summary.interrupted {
         let _ = writeln!(out, "{WARN}interrupted: what was not finished is not in these numbers{WARN:#}");

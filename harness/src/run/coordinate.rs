@@ -17,7 +17,7 @@ use super::speeds::{self, Speeds};
 use super::tests_batch::Tests;
 use super::{Blocked, Recorder, Run, millis};
 use crate::build::ProgramKind;
-use crate::compare::{self, Difference, Noise};
+use crate::compare::Noise;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::events::{Cell, Event, NotRun, Observed};
@@ -36,6 +36,7 @@ mod cases;
 mod ending;
 mod natives;
 mod noise;
+mod sides;
 
 /// Decides what is run next, and compares what was run.
 pub(super) struct Coordinator<'a, 'r> {
@@ -238,7 +239,8 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             Done::Program(observation, _) => (observation.end.clone(), observation.wall),
             Done::Tests(tests) => {
                 let failed = tests.outcomes.values().any(|outcome| matches!(outcome, TestOutcome::Failed(_)));
-                (End::Exited { code: if failed { 101 } else { 0 } }, tests.wall)
+                let is_bad = failed || !tests.bad_ends.is_empty();
+                (End::Exited { code: if is_bad { 101 } else { 0 } }, tests.wall)
             }
             Done::Blocked(_) => return Ok(()),
         };
@@ -264,6 +266,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
                 vec![Event::NotRun(not_run)]
             }
+            (Done::Program(native, _), Done::Program(observation, kind)) if guest.kind.is_libtest() => {
+                vec![self.speechless(guest, planned, Some(native), Some((observation, *kind)))]
+            }
             (Done::Program(native, _), Done::Program(observation, kind)) => {
                 let place = (task.place.0, task.place.1, target);
                 let judged = (*kind, judged.unwrap_or_default());
@@ -272,7 +277,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             (Done::Tests(native), Done::Tests(tests)) => {
                 let mut events = self.tests_done(guest, planned, native, tests);
                 if !task.only.is_empty() {
-                    events.retain(|event| matches!(event, Event::Cell(_)));
+                    let place = (task.place.0, task.place.1, target);
+                    let is_asked = |cell: &Cell| task.only.contains(&self.test_name(place, cell));
+                    events.retain(|event| matches!(event, Event::Cell(cell) if is_asked(cell)));
                 } else if self.stopped() {
                     // A test without an outcome was not reached; it is not lost.
                     let all = events.len();
@@ -283,9 +290,12 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 events
             }
             (Done::Tests(_), Done::Program(observation, kind)) => {
-                vec![self.lost_tests(guest, case, planned, observation, *kind)]
+                vec![self.speechless(guest, planned, None, Some((observation, *kind)))]
             }
-            (Done::Program(..) | Done::Blocked(_), _) => {
+            (Done::Program(native, _), Done::Tests(_)) => {
+                vec![self.speechless(guest, planned, Some(native), None)]
+            }
+            (Done::Blocked(_), _) => {
                 let reason = "natively it is no libtest binary, on the target it is".to_owned();
                 let not_run =
                     Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
@@ -325,7 +335,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         case: &GuestCase,
         planned: &PlannedTarget,
         (native, observation): (&Observation, &Observation),
-        (emulator, judged): (Kind, Judged),
+        (emulator, mut judged): (Kind, Judged),
     ) -> Result<Event> {
         let blocked = match &observation.end {
             End::Interrupted => Some("the run was interrupted".to_owned()),
@@ -335,6 +345,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         if let Some(reason) = blocked {
             let not_run = Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
             return Ok(Event::NotRun(not_run));
+        }
+        if matches!(guest.kind, ProgramKind::CargoTest { .. }) && !native.end.is_success() {
+            // Of a program any status may be meant; a test has failed.
+            judged.verdict = Some(Verdict::FailsNatively);
+            judged.cause = Some(format!("natively {}", native.end));
         }
         let mut cell = self.cell(guest, &case.name, planned, emulator, judged);
         cell.duration_ms = millis(observation.wall);
@@ -348,32 +363,6 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         Ok(Event::Cell(cell))
     }
 
-    /// A target's run of a test binary that told nothing of its tests.
-    fn lost_tests(
-        &mut self,
-        guest: &Guest,
-        case: &GuestCase,
-        planned: &PlannedTarget,
-        observation: &Observation,
-        emulator: Kind,
-    ) -> Event {
-        let fault = compare::fault_of(&observation.stderr, emulator);
-        let name = if case.name.is_empty() { "(all tests)" } else { case.name.as_str() };
-        let judged = Judged {
-            verdict: Some(if fault.is_some() { Verdict::EmulatorFault } else { Verdict::CrossFail }),
-            cause: fault.map(|fault| format!("{}: {}", fault.cause, fault.line)),
-            differences: vec![Difference {
-                place: "outcome".into(),
-                native: "a list of tests".into(),
-                target: format!("{}, and no word of any test", observation.end),
-                ..Difference::default()
-            }],
-            ..Judged::default()
-        };
-        let cell = self.cell(guest, name, planned, emulator, judged);
-        Event::Cell(cell)
-    }
-
     /// The events of a test binary's tests.
     fn tests_done(
         &self,
@@ -382,9 +371,12 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         native: &Tests,
         tests: &Tests,
     ) -> Vec<Event> {
-        let names: BTreeSet<&String> = native.outcomes.keys().chain(tests.outcomes.keys()).collect();
-        let mut events = Vec::new();
-        for name in names {
+        let known = |tests: &'_ Tests| -> Vec<String> {
+            tests.outcomes.keys().chain(tests.lost.keys()).cloned().collect()
+        };
+        let names: BTreeSet<String> = known(native).into_iter().chain(known(tests)).collect();
+        let mut events: Vec<Event> = self.bad_end(guest, planned, (native, tests)).into_iter().collect();
+        for name in &names {
             let case =
                 if guest.program.is_empty() { name.clone() } else { format!("{}::{name}", guest.program) };
             if !self.run.plan.wants(&guest.suite, &case) {
@@ -396,8 +388,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                     let judged = judge::test(left, right, company, tests.timed_out.contains(name));
                     self.test_event(guest, planned, &case, name, judged, (native, tests), right)
                 }
-                (Some(_), None) => Event::NotRun(Self::one_sided(guest, &case, planned, Verdict::Missing)),
-                (None, _) => Event::NotRun(Self::one_sided(guest, &case, planned, Verdict::Extra)),
+                (Some(_), None) | (None, _) => self.one_sided(guest, (&case, name), planned, (native, tests)),
             });
         }
         events
@@ -427,16 +418,6 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         cell.duration_ms = tests.durations_ms.get(name).copied().unwrap_or(0);
         cell.native_ms = native.durations_ms.get(name).copied().unwrap_or(0);
         Event::Cell(cell)
-    }
-
-    fn one_sided(guest: &Guest, case: &str, planned: &PlannedTarget, verdict: Verdict) -> NotRun {
-        let reason = if verdict == Verdict::Missing {
-            "the test is there natively and not on this target"
-        } else {
-            "the test is there on this target and not natively"
-        };
-        let blocked = Blocked { reason: reason.to_owned(), fix: None };
-        NotRun { verdict, ..blocked.not_run(&guest.suite, case, &planned.target) }
     }
 
     fn cell(

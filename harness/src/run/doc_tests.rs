@@ -10,10 +10,10 @@ use super::Blocked;
 use super::board::{Doing, Label};
 use super::cell::{Start, Starter};
 use super::schedule::Done;
-use super::tests_batch::Tests;
+use super::tests_batch::{BadEnd, Tests, told};
 use crate::build::doc::DocCall;
 use crate::error::Result;
-use crate::libtest;
+use crate::libtest::{self, Standing};
 use crate::observation::End;
 use crate::plan::PlannedTarget;
 
@@ -57,7 +57,14 @@ pub(super) fn run(
         Decision::Run(launch, _) => launch.emulator.kind,
         Decision::Cannot(..) => Kind::Native,
     };
+    let bad_end = match run.standing(observation.end.is_success()) {
+        Standing::Whole => None,
+        Standing::EndedBadly | Standing::Broken => {
+            Some(BadEnd { told: format!("cargo: {}", told(&observation)), during: run.unfinished })
+        }
+    };
     Ok(Done::Tests(Tests {
+        bad_ends: bad_end.into_iter().filter(|_| observation.end != End::Interrupted).collect(),
         outcomes: run.outcomes,
         durations_ms: run.durations_ms,
         wall: observation.wall,

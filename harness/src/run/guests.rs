@@ -30,6 +30,8 @@ pub struct Guest {
     pub test_args: Vec<String>,
     /// Whether its tests share a process.
     pub isolation: crate::manifest::Isolation,
+    /// Globs over case names: tests that share theirs with no other.
+    pub isolated: Vec<String>,
 }
 
 /// One case of a guest.
@@ -133,8 +135,8 @@ pub(super) fn guest(run: &Run<'_>, suite: &PlannedSuite, piece: &Piece) -> Guest
         .map(|case| GuestCase { name: name(case), plan: case.clone() })
         .filter(|case| is_test || run.plan.wants(&suite.name, &case.name))
         .collect();
-    let (test_args, isolation) = match &suite.origin {
-        Origin::Cargo(origin) => (origin.test_args.clone(), origin.isolation),
+    let (test_args, isolation, isolated) = match &suite.origin {
+        Origin::Cargo(origin) => (origin.test_args.clone(), origin.isolation, origin.isolated.clone()),
         Origin::C { .. } | Origin::Prebuilt { .. } | Origin::Command { .. } => Default::default(),
     };
     Guest {
@@ -144,6 +146,7 @@ pub(super) fn guest(run: &Run<'_>, suite: &PlannedSuite, piece: &Piece) -> Guest
         cases,
         test_args,
         isolation,
+        isolated,
     }
 }
 

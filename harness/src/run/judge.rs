@@ -111,11 +111,6 @@ pub(crate) fn test(
     only_in_company: bool,
     timed_out: bool,
 ) -> Judged {
-    let told = |outcome: &TestOutcome| match outcome {
-        TestOutcome::Passed => "ok".to_owned(),
-        TestOutcome::Failed(text) => format!("failed\n{}", text.trim_end()),
-        TestOutcome::Ignored(_) => "ignored".to_owned(),
-    };
     let verdict = match (native, target) {
         (TestOutcome::Passed, TestOutcome::Passed) | (TestOutcome::Ignored(_), TestOutcome::Ignored(_)) => {
             Verdict::Same
@@ -130,11 +125,20 @@ pub(crate) fn test(
     let differences = if verdict == Verdict::Same {
         Vec::new()
     } else {
-        let (native, target) = (told(native), told(target));
+        let (native, target) = (outcome_text(native), outcome_text(target));
         vec![Difference { place: "outcome".into(), native, target, ..Difference::default() }]
     };
     let cause = (verdict == Verdict::Flaky).then(|| "fails only in company: alone it passes".to_owned());
     Judged { verdict: Some(verdict), cause, differences, ..Judged::default() }
+}
+
+/// A test's outcome as findings show it.
+pub(crate) fn outcome_text(outcome: &TestOutcome) -> String {
+    match outcome {
+        TestOutcome::Passed => "ok".to_owned(),
+        TestOutcome::Failed(text) => format!("failed\n{}", text.trim_end()),
+        TestOutcome::Ignored(_) => "ignored".to_owned(),
+    }
 }
 
 /// What an expectation makes of an observed verdict: the verdict that counts, and the reason it gives.

@@ -71,7 +71,9 @@ fn native_side(
     match &guest.kind {
         ProgramKind::Plain => {}
         ProgramKind::HostOnly | ProgramKind::CargoDoc { .. } => return None,
-        ProgramKind::CargoTest { package_dir, env } => {
+        ProgramKind::CargoTest { package_dir, env, libtest } => {
+            key.number(u64::from(*libtest));
+            key.words(guest.isolated.iter().map(AsRef::as_ref));
             key.text(&package_dir.display().to_string());
             key.words(env.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]));
             key.words(guest.test_args.iter().map(AsRef::as_ref));

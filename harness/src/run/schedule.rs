@@ -24,6 +24,7 @@ use super::{Blocked, Recorder, Run};
 use crate::build::{Piece, ProgramKind};
 use crate::error::{Error, Result};
 use crate::events::Event;
+use crate::manifest::Isolation;
 use crate::observation::Observation;
 use crate::plan::PlannedTarget;
 use crate::supervise::StopFlag;
@@ -239,23 +240,23 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
             };
             doc_tests::run(starter, planned, host, program, call, (task.limit.deadline, label))
         }
-        ProgramKind::CargoTest { package_dir, env } => {
+        ProgramKind::CargoTest { package_dir, env, libtest } => {
             let batch = Batch {
+                libtest: *libtest,
+                name: &guest.program,
+                isolated: &guest.isolated,
+                only: (!task.only.is_empty()).then_some(task.only.as_slice()),
                 program,
                 package_dir,
                 env,
                 args: &guest.test_args,
-                isolation: guest.isolation,
+                // What is run again is run alone.
+                isolation: if task.only.is_empty() { guest.isolation } else { Isolation::Process },
                 deadline: task.limit.deadline,
                 label,
                 passed_natively: task.passed_natively.as_deref(),
             };
-            let outcome = if task.only.is_empty() {
-                tests_batch::run(starter, planned, &batch)?
-            } else {
-                tests_batch::run_alone(starter, planned, &batch, &task.only)?
-            };
-            Ok(match outcome {
+            Ok(match tests_batch::run(starter, planned, &batch)? {
                 tests_batch::Outcome::Tests(tests) => Done::Tests(tests),
                 tests_batch::Outcome::Program(observation, kind) => Done::Program(observation, kind),
                 tests_batch::Outcome::Blocked(blocked) => Done::Blocked(blocked),

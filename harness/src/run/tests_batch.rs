@@ -1,8 +1,13 @@
 //! The tests of one libtest binary, run in one process and told apart by libtest's own records.
 //!
 //! A process that ends early takes its unfinished tests with it: each of those is run again alone, which names
-//! the culprit, and the rest goes on in a new batch. A failure on a target is confirmed alone before it is
-//! reported, because a test that fails only in company is another finding.
+//! the culprit, and the rest goes on in new batches, smaller ones the more often that happens. What a batch says is
+//! believed only where it is consistent ([`crate::libtest`]); tests that it is not about are run alone too. A failure on
+//! a target is confirmed alone before it is reported, because a test that fails only in company is another finding.
+//! A process that dies although each of its tests passes is a finding about the process, and nobody is blamed for it.
+
+mod alone;
+mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -15,13 +20,11 @@ use super::Blocked;
 use super::board::{Doing, Label};
 use super::cell::{Start, Started, Starter};
 use crate::error::Result;
-use crate::libtest::{self, TestOutcome, TestRun};
+use crate::libtest::{self, Standing, TestOutcome, TestRun, Words};
 use crate::manifest::Isolation;
 use crate::observation::{End, Observation};
 use crate::plan::PlannedTarget;
 
-/// The most characters of test names in one command line; Windows allows 32,767 for all of it.
-const NAME_CHARS_MAX: usize = 20_000;
 /// The most failures of one binary that are confirmed alone; beyond that the binary as a whole is broken.
 const CONFIRMED_MAX: usize = 50;
 
@@ -32,7 +35,15 @@ pub(crate) struct Batch<'a> {
     pub(crate) package_dir: &'a Path,
     pub(crate) env: &'a [(String, String)],
     pub(crate) args: &'a [String],
+    /// Whether libtest is its `main`; else it is started as cargo does, and its output may or may not be libtest's.
+    pub(crate) libtest: bool,
     pub(crate) isolation: Isolation,
+    /// The name under which its tests stand in the suite; empty for a library's.
+    pub(crate) name: &'a str,
+    /// Globs over the names of the suite's cases: these tests get a process of their own.
+    pub(crate) isolated: &'a [String],
+    /// Exactly these tests, instead of those that the words select.
+    pub(crate) only: Option<&'a [String]>,
     pub(crate) deadline: Duration,
     pub(crate) label: Label<'a>,
     /// The tests that passed natively: their failures are confirmed. `None` for the native side itself.
@@ -50,10 +61,23 @@ pub(crate) struct Tests {
     pub(crate) only_in_company: BTreeSet<String>,
     /// Tests that were ended at the deadline when run alone.
     pub(crate) timed_out: BTreeSet<String>,
-    /// How long the first batch took.
+    /// Tests that the binary has and that came to no outcome, and why.
+    pub(crate) lost: BTreeMap<String, String>,
+    /// Bad ends of the process for which no test is to blame.
+    pub(crate) bad_ends: Vec<BadEnd>,
+    /// How long it took until every test had an outcome, confirmations left out.
     pub(crate) wall: Duration,
     /// The emulator.
     pub(crate) kind: Option<Kind>,
+}
+
+/// A bad end of a process whose tests are all well by themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BadEnd {
+    /// How it ended, and the last that it said.
+    pub(crate) told: String,
+    /// The tests that ran at that time; none where all were done.
+    pub(crate) during: Vec<String>,
 }
 
 /// What running a binary came to.
@@ -68,59 +92,135 @@ pub(crate) enum Outcome {
 
 /// Runs all tests of a binary.
 pub(crate) fn run(starter: &Starter<'_>, planned: &PlannedTarget, batch: &Batch<'_>) -> Result<Outcome> {
-    let mut runner = Runner { starter, planned, batch, tests: Tests::default() };
-    let (observation, kind) = match runner.start(batch.args, Doing::Tests)? {
-        Started::Ran(observation, kind) => (observation, kind),
-        Started::Blocked(blocked) => return Ok(Outcome::Blocked(blocked)),
+    let mut runner = Runner {
+        starter,
+        planned,
+        batch,
+        words: Words::of(batch.args),
+        style: if batch.libtest { Style::Json } else { Style::Text },
+        tests: Tests::default(),
+        alone: BTreeSet::new(),
+        doubted: BTreeSet::new(),
+        deaths: 0,
+        died_after: BTreeSet::new(),
+        unexplained: Vec::new(),
+        interrupted: false,
     };
-    let Some(first) = read(&observation) else {
-        return Ok(Outcome::Program(observation, kind));
+    let outcome = match runner.apart()? {
+        Some((together, apart)) => {
+            runner.settle(together)?;
+            apart.iter().try_for_each(|name| runner.alone(name))?;
+            None
+        }
+        None => runner.whole()?,
     };
-    runner.tests.wall = observation.wall;
-    runner.tests.kind = Some(kind);
-    let whole = first.finished && batch.isolation == Isolation::Batch;
-    runner.absorb(first);
-    if !whole && observation.end != End::Interrupted {
-        runner.rest()?;
+    if let Some(outcome) = outcome {
+        return Ok(outcome);
     }
+    runner.clear_doubts()?;
     runner.confirm()?;
     Ok(Outcome::Tests(runner.tests))
 }
 
-/// Runs some tests of a binary, each alone.
-pub(crate) fn run_alone(
-    starter: &Starter<'_>,
-    planned: &PlannedTarget,
-    batch: &Batch<'_>,
-    names: &[String],
-) -> Result<Outcome> {
-    let mut runner = Runner { starter, planned, batch, tests: Tests::default() };
-    names.iter().try_for_each(|name| runner.alone(name))?;
-    Ok(Outcome::Tests(runner.tests))
-}
-
-fn read(observation: &Observation) -> Option<TestRun> {
-    libtest::parse_json(&observation.stdout).or_else(|| libtest::parse_text(&observation.stdout))
+/// How the binary is asked for its outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// libtest's records.
+    Json,
+    /// Words as the user typed them, and libtest's text in return.
+    Text,
 }
 
 struct Runner<'a> {
     starter: &'a Starter<'a>,
     planned: &'a PlannedTarget,
     batch: &'a Batch<'a>,
+    words: Words,
+    style: Style,
     tests: Tests,
+    /// Tests that were run alone: what they came to there is final.
+    alone: BTreeSet<String>,
+    /// Tests whose outcome somebody else may have told.
+    doubted: BTreeSet<String>,
+    /// How many tests took their process with them when they ran alone.
+    deaths: usize,
+    /// Those of them that had passed before.
+    died_after: BTreeSet<String>,
+    /// Bad ends of batches with the deaths before them: a later one explains them.
+    unexplained: Vec<(BadEnd, usize)>,
+    interrupted: bool,
+}
+
+impl Batch<'_> {
+    /// Whether a test gets a process of its own.
+    fn is_isolated(&self, name: &str) -> bool {
+        let case = if self.name.is_empty() { name.to_owned() } else { format!("{}::{name}", self.name) };
+        self.isolation == Isolation::Process
+            || self.isolated.iter().any(|glob| crate::pattern::glob(glob, &case))
+    }
 }
 
 impl Runner<'_> {
-    fn start<S: AsRef<str>>(&self, words: &[S], doing: Doing<'_>) -> Result<Started> {
+    /// Runs everything in one process; an outcome where that told nothing of tests.
+    fn whole(&mut self) -> Result<Option<Outcome>> {
+        let mut words = self.batch.args.to_vec();
+        if self.style == Style::Json {
+            words = [self.words.manner.as_slice(), &self.words.choice].concat();
+        }
+        let mut started = self.start(&words, Doing::Tests)?;
+        let was_interrupted =
+            |started: &Started| matches!(started, Started::Ran(seen, _) if seen.end == End::Interrupted);
+        if self.style == Style::Json && self.read(&started).is_none() && !was_interrupted(&started) {
+            // An old libtest, or none at all: as cargo would start it.
+            self.style = Style::Text;
+            if let Started::Ran(..) = started {
+                started = self.start(self.batch.args, Doing::Tests)?;
+            }
+        }
+        let run = self.read(&started);
+        let (observation, kind) = match started {
+            Started::Ran(observation, kind) => (observation, kind),
+            Started::Blocked(blocked) => return Ok(Some(Outcome::Blocked(blocked))),
+        };
+        let Some(run) = run else { return Ok(Some(Outcome::Program(observation, kind))) };
+        self.tests.kind = Some(kind);
+        match run.standing(observation.end.is_success()) {
+            Standing::Whole | Standing::EndedBadly => self.keep(run, &observation)?,
+            Standing::Broken if self.interrupted => self.keep(run, &observation)?,
+            Standing::Broken => self.after(run, &observation)?,
+        }
+        Ok(None)
+    }
+
+    fn read(&self, started: &Started) -> Option<TestRun> {
+        let Started::Ran(observation, _) = started else { return None };
+        match self.style {
+            Style::Json => libtest::parse_json(&observation.stdout),
+            Style::Text => libtest::parse_text(&observation.stdout),
+        }
+    }
+
+    /// Starts the binary with these words and those that make it tell its outcomes.
+    fn start<S: AsRef<str>>(&mut self, words: &[S], doing: Doing<'_>) -> Result<Started> {
         let mut args: Vec<OsString> = words.iter().map(|word| word.as_ref().into()).collect();
-        args.extend(["--format", "json", "-Zunstable-options", "--report-time"].map(OsString::from));
-        self.start_plain(&args, doing)
+        if self.style == Style::Json {
+            args.extend(["--format", "json", "-Zunstable-options", "--report-time"].map(OsString::from));
+        }
+        let started = self.start_plain(&args, doing)?;
+        if let Started::Ran(observation, kind) = &started {
+            self.tests.wall += observation.wall;
+            self.tests.kind = Some(*kind);
+            self.interrupted |= observation.end == End::Interrupted;
+        }
+        Ok(started)
     }
 
     fn start_plain(&self, args: &[OsString], doing: Doing<'_>) -> Result<Started> {
         let mut env = self.batch.env.to_vec();
-        // libtest gives its records on stable only to those who say this; it changes nothing else in it.
-        env.push(("RUSTC_BOOTSTRAP".into(), "1".into()));
+        if self.style == Style::Json {
+            // libtest gives its records on stable only to those who say this; it changes nothing else in it.
+            env.push(("RUSTC_BOOTSTRAP".into(), "1".into()));
+        }
         self.starter.start(
             self.planned,
             &Start {
@@ -137,97 +237,21 @@ impl Runner<'_> {
         )
     }
 
-    /// Keeps the outcomes of a batch; under process isolation only the names count.
-    fn absorb(&mut self, run: TestRun) {
-        if self.batch.isolation == Isolation::Process {
-            return;
-        }
-        for (name, outcome) in run.outcomes {
-            self.tests.outcomes.entry(name).or_insert(outcome);
-        }
-        self.tests.durations_ms.extend(run.durations_ms);
+    fn is_settled(&self, name: &str) -> bool {
+        self.tests.outcomes.contains_key(name) || self.tests.lost.contains_key(name)
     }
 
-    /// Runs what has no outcome yet.
-    fn rest(&mut self) -> Result<()> {
-        let mut remaining = self.list()?;
-        remaining.retain(|name| !self.tests.outcomes.contains_key(name));
-        while let Some(first) = remaining.first().cloned() {
-            if self.batch.isolation == Isolation::Process {
-                self.alone(&first)?;
-            } else {
-                self.next_batch(&remaining, &first)?;
-            }
-            let before = remaining.len();
-            remaining.retain(|name| !self.tests.outcomes.contains_key(name));
-            if remaining.len() == before {
-                // Neither a batch nor the test alone gave it an outcome: the run was interrupted.
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn next_batch(&mut self, remaining: &[String], first: &str) -> Result<()> {
-        let mut chars = 0;
-        let names = remaining.iter().take_while(|name| {
-            chars += name.len() + 3;
-            chars < NAME_CHARS_MAX || name.as_str() == first
-        });
-        let mut words: Vec<String> = vec!["--exact".into()];
-        words.extend(names.cloned());
-        let Started::Ran(observation, _) = self.start(&words, Doing::Tests)? else { return Ok(()) };
-        let Some(run) = read(&observation) else { return self.alone(first) };
-        let unfinished = run.unfinished.clone();
-        let progressed = !run.outcomes.is_empty();
-        self.absorb(run);
-        for name in &unfinished {
-            self.alone(name)?;
-        }
-        if !progressed && unfinished.is_empty() { self.alone(first) } else { Ok(()) }
-    }
-
-    /// Runs one test by itself; whatever ends its process is its outcome.
-    fn alone(&mut self, name: &str) -> Result<()> {
-        let Started::Ran(observation, kind) = self.start(&["--exact", name], Doing::Test(name))? else {
-            return Ok(());
-        };
-        self.tests.kind = Some(kind);
-        if observation.end == End::Interrupted {
-            return Ok(());
-        }
-        let told = read(&observation).and_then(|mut run| {
-            self.tests.durations_ms.extend(std::mem::take(&mut run.durations_ms));
-            run.outcomes.remove(name)
-        });
-        let outcome = told.unwrap_or_else(|| {
-            if matches!(observation.end, End::TimedOut { .. }) {
-                self.tests.timed_out.insert(name.to_owned());
-            }
-            TestOutcome::Failed(format!("{}\n{}", observation.end, tail(&observation.stderr)))
-        });
-        self.tests.outcomes.insert(name.to_owned(), outcome);
-        Ok(())
-    }
-
-    /// The names of all tests that the batch's arguments select.
-    fn list(&self) -> Result<Vec<String>> {
-        let mut args: Vec<OsString> = self.batch.args.iter().map(OsString::from).collect();
-        args.extend(["--list", "--format", "terse"].map(OsString::from));
-        match self.start_plain(&args, Doing::List)? {
-            Started::Ran(observation, _) => Ok(libtest::parse_list(&observation.stdout)),
-            Started::Blocked(_) => Ok(Vec::new()),
-        }
-    }
-
+    /// Confirms alone what failed in company, where it passed natively.
     fn confirm(&mut self) -> Result<()> {
         let Some(passed) = self.batch.passed_natively else { return Ok(()) };
+        let wall = self.tests.wall;
         let failed: Vec<String> = self
             .tests
             .outcomes
             .iter()
             .filter(|(name, outcome)| matches!(outcome, TestOutcome::Failed(_)) && passed.contains(*name))
             .map(|(name, _)| name.clone())
+            .filter(|name| !self.alone.contains(name))
             .take(CONFIRMED_MAX)
             .collect();
         for name in failed {
@@ -241,17 +265,20 @@ impl Runner<'_> {
             if let Some(outcome) = in_company
                 && !matches!(alone, Some(TestOutcome::Failed(_)))
             {
+                self.tests.lost.remove(&name);
                 self.tests.outcomes.insert(name, outcome);
             }
         }
+        self.tests.wall = wall;
         Ok(())
     }
 }
 
-/// The last lines of a standard error, where a crash says why.
-fn tail(stderr: &[u8]) -> String {
+/// How a process ended and the last lines of its standard error, where a crash says why.
+pub(super) fn told(observation: &Observation) -> String {
     const LINES: usize = 12;
-    let text = String::from_utf8_lossy(stderr);
+    let text = String::from_utf8_lossy(&observation.stderr);
     let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(LINES)..].join("\n")
+    let tail = lines[lines.len().saturating_sub(LINES)..].join("\n");
+    format!("{}\n{tail}", observation.end).trim_end().to_owned()
 }

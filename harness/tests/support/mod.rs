@@ -14,6 +14,13 @@ pub(crate) fn triplecheck() -> Command {
     command
 }
 
+/// The cargo that builds these tests.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.stdin(Stdio::null());
+    command
+}
+
 /// What it printed, and how it ended.
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Artifact, TargetKind};
 
+use super::own_main::OwnMains;
 use super::{CargoBuild, parent};
 use crate::build::{Piece, ProgramKind, Told};
 use crate::plan::CargoOrigin;
@@ -23,6 +24,7 @@ pub(super) struct Pieces<'a> {
     /// Whether there are several, as soon as that is certain.
     several: Option<bool>,
     held: Vec<Artifact>,
+    own_mains: OwnMains,
     /// The targets for which each program is there, but for those that are the host's only.
     built: BTreeMap<String, BTreeSet<String>>,
 }
@@ -37,6 +39,7 @@ impl<'a> Pieces<'a> {
             packages: BTreeSet::new(),
             several: selects_one_package(call.origin, &manifest).then_some(false),
             held: Vec::new(),
+            own_mains: OwnMains::default(),
             built: BTreeMap::new(),
         }
     }
@@ -78,7 +81,7 @@ impl<'a> Pieces<'a> {
         };
         let kind = match self.tests {
             true if artifact.target.kind.contains(&TargetKind::ProcMacro) => ProgramKind::HostOnly,
-            true => test_kind(artifact),
+            true => test_kind(artifact, !self.own_mains.has(artifact)),
             false => ProgramKind::Plain,
         };
         let id = format!("{} {:?} {}", artifact.package_id.repr, artifact.target.kind, artifact.target.name);
@@ -153,14 +156,14 @@ fn package_name(artifact: &Artifact) -> String {
 }
 
 /// What `cargo test` would give the binary: its package's directory and the variables that name it.
-fn test_kind(artifact: &Artifact) -> ProgramKind {
+fn test_kind(artifact: &Artifact, libtest: bool) -> ProgramKind {
     let package_dir: PathBuf = parent(artifact.manifest_path.as_std_path());
     let env = vec![
         ("CARGO_MANIFEST_DIR".to_owned(), package_dir.display().to_string()),
         ("CARGO_MANIFEST_PATH".to_owned(), artifact.manifest_path.to_string()),
         ("CARGO_PKG_NAME".to_owned(), package_name(artifact)),
     ];
-    ProgramKind::CargoTest { package_dir, env }
+    ProgramKind::CargoTest { package_dir, env, libtest }
 }
 
 #[cfg(test)]
@@ -180,6 +183,7 @@ mod tests {
             args: words.iter().map(Into::into).collect(),
             test_args: Vec::new(),
             isolation: Isolation::Batch,
+            isolated: Vec::new(),
         };
         assert_eq!(selects_one_package(&origin, manifest), one, "{words:?} {manifest}");
     }
