@@ -169,6 +169,12 @@ pub struct Cell {
     pub kept: Option<PathBuf>,
     /// The reason of the expectation that applied.
     pub expected: Option<String>,
+    /// Where that is tracked.
+    #[serde(default)]
+    pub issue: Option<String>,
+    /// What is known of the emulator that may be behind the failure, one sentence each.
+    #[serde(default)]
+    pub known: Vec<String>,
     /// Whether it was found by an earlier run, since which nothing that it depends on has changed.
     #[serde(default)]
     pub unchanged: bool,

@@ -150,6 +150,8 @@ pub struct Expectation {
     pub verdict: Verdict,
     /// Why.
     pub reason: String,
+    /// Where it is tracked.
+    pub issue: Option<String>,
     /// The last day.
     pub until: Option<Date>,
 }
@@ -171,6 +173,7 @@ impl Plan {
             verdict: Verdict::from_name(expect.verdict.get_ref())
                 .expect("checked when the manifest was read"),
             reason: expect.reason.clone(),
+            issue: expect.issue.clone(),
             until: expect.until.as_ref().and_then(|until| Date::parse(until.get_ref())),
         });
         Ok(Self {

@@ -19,9 +19,11 @@ mod nests;
 mod patience;
 mod preparations;
 mod schedule;
+mod sentinels;
 mod speeds;
 mod tests_batch;
 mod tries;
+mod windows;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -143,6 +145,14 @@ fn started(run: &Run<'_>, guests: &guests::Guests) -> RunStarted {
 fn children(run: &Run<'_>, guests: &guests::Guests) -> Result<Option<String>> {
     let emulated = |planned: &PlannedTarget| guests.kind(&planned.target) == Some(Kind::QemuUser);
     if run.plan.targets.iter().any(emulated) { children_obstacle(run.host) } else { Ok(None) }
+}
+
+/// The version of the emulator that runs a target's programs.
+pub(crate) fn emulator_version(run: &Run<'_>, planned: &PlannedTarget) -> Option<String> {
+    match lookup(run.host, &planned.target, None, &planned.options) {
+        Decision::Run(launch, _) => run.host.version(&launch.emulator.program?),
+        Decision::Cannot(..) => None,
+    }
 }
 
 fn target_info(run: &Run<'_>, guests: &guests::Guests, planned: &PlannedTarget) -> TargetInfo {

@@ -18,10 +18,11 @@ use super::speeds::{self, Speeds};
 use super::tests_batch::Tests;
 use super::{Blocked, Recorder, Run, millis};
 use crate::build::ProgramKind;
-use crate::compare::{self, Difference};
+use crate::compare::Difference;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::events::{Cell, Event, NotRun, Observed};
+use crate::faults;
 use crate::libtest::TestOutcome;
 use crate::observation::{End, Observation};
 use crate::plan::PlannedTarget;
@@ -315,6 +316,10 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         cell.native_ms = millis(native.wall);
         cell.peak_rss_bytes = observation.peak_rss_bytes;
         cell.leaked.clone_from(&observation.leaked);
+        if cell.observed.weight() == Weight::Finding {
+            let version = super::emulator_version(self.run, planned);
+            cell.known = judge::known(&runs, version.as_deref());
+        }
         // Of many runs that went wrong, the first is kept.
         if cell.verdict.weight() == Weight::Finding && !self.again.has_finding(place) {
             cell.kept = Some(keep::keep(&self.run.run_dir, &cell, native, observation)?);
@@ -331,11 +336,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         observation: &Observation,
         emulator: Kind,
     ) -> Event {
-        let fault = compare::fault_of(&observation.stderr, emulator);
+        let fault = faults::told(&observation.stderr, emulator);
         let name = if case.name.is_empty() { "(all tests)" } else { case.name.as_str() };
         let judged = Judged {
             verdict: Some(if fault.is_some() { Verdict::EmulatorFault } else { Verdict::CrossFail }),
-            cause: fault.map(|fault| format!("{}: {}", fault.cause, fault.line)),
+            cause: fault.map(|fault| fault.to_string()),
             differences: vec![Difference {
                 place: "outcome".into(),
                 native: "a list of tests".into(),
@@ -367,7 +372,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             events.push(match (native.outcomes.get(name), tests.outcomes.get(name)) {
                 (Some(left), Some(right)) => {
                     let company = tests.only_in_company.contains(name);
-                    let judged = judge::test(left, right, company, tests.timed_out.contains(name));
+                    let emulator = tests.kind.unwrap_or(Kind::Native);
+                    let timed_out = tests.timed_out.contains(name);
+                    let judged = judge::test(left, right, emulator, company, timed_out);
                     self.test_event(guest, planned, &case, name, judged, (native, tests), right)
                 }
                 (Some(_), None) => Event::NotRun(Self::one_sided(guest, &case, planned, Verdict::Missing)),
@@ -448,6 +455,8 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             repeat: repeat.join(" "),
             kept: None,
             expected,
+            issue: expectation.and_then(|expectation| expectation.issue.clone()),
+            known: Vec::new(),
             unchanged: false,
         }
     }

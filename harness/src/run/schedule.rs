@@ -65,6 +65,8 @@ pub(super) struct Task {
     pub(super) only: Vec<String>,
     /// The tests that passed natively.
     pub(super) passed_natively: Option<Arc<BTreeSet<String>>>,
+    /// Whether its native side ended well.
+    pub(super) native_success: bool,
 }
 
 /// What a task came to.
@@ -224,7 +226,12 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
                 label,
             };
             Ok(match starter.start(planned, &start)? {
-                Started::Ran(observation, kind) => Done::Program(observation, kind),
+                Started::Ran(mut observation, kind) => {
+                    if task.native_success && observation.has_failed() {
+                        observation.emulator_log = starter.examine(planned, &start, &observation)?;
+                    }
+                    Done::Program(observation, kind)
+                }
                 Started::Blocked(blocked) => Done::Blocked(blocked),
             })
         }
