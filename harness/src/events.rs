@@ -54,6 +54,9 @@ pub enum Event {
         /// How many guests were started, natively and on targets.
         #[serde(default)]
         started: u64,
+        /// Expectations of the manifest that met no cell, although their suites and targets were run.
+        #[serde(default)]
+        unmatched: Vec<Unmatched>,
     },
 }
 
@@ -243,6 +246,19 @@ impl NotRun {
     }
 }
 
+/// An expectation that met no cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmatched {
+    /// Its pattern of cases.
+    pub test: String,
+    /// Its pattern of targets.
+    pub target: String,
+    /// Why something was expected.
+    pub reason: String,
+    /// Where it is tracked.
+    pub issue: Option<String>,
+}
+
 /// Appends events to a file.
 #[derive(Debug)]
 pub struct Log {
@@ -318,6 +334,8 @@ impl Cell {
             repeat: String::new(),
             kept: None,
             expected: None,
+            issue: None,
+            known: Vec::new(),
             unchanged: false,
         }
     }
@@ -328,7 +346,7 @@ mod tests {
     use super::*;
 
     fn finished() -> Event {
-        Event::RunFinished { duration_ms: 5, interrupted: false, started: 2 }
+        Event::RunFinished { duration_ms: 5, interrupted: false, started: 2, unmatched: Vec::new() }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod cached;
 mod cell;
 mod coordinate;
 mod doc_tests;
+mod expectations;
 mod guests;
 mod judge;
 mod keep;
@@ -121,7 +122,9 @@ pub fn run(run: &Run<'_>, observer: &mut dyn Observer) -> Result<Summary> {
     let started = schedule::schedule(run, &guests, &mut recorder)?;
     let interrupted = run.stop.is_stopped();
     let duration_ms = millis(recorder.started.elapsed());
-    recorder.record(Event::RunFinished { duration_ms, interrupted, started })?;
+    let unmatched =
+        if interrupted { Vec::new() } else { expectations::unmatched(run.plan, &recorder.summary) };
+    recorder.record(Event::RunFinished { duration_ms, interrupted, started, unmatched })?;
     Ok(recorder.summary)
 }
 

@@ -46,12 +46,19 @@ pub enum Rule {
     NativeNoise,
     /// An address that varies natively.
     Ptr,
+    /// Giving up.
     Abort,
+    /// An instruction that stops programs.
     TrapSignal,
+    /// Memory that is not the program's.
     AccessViolation,
+    /// A full stack.
     StackOverflow,
+    /// Division by zero, or an overflow.
     ArithmeticTrap,
+    /// More bits than POSIX has for a status.
     StatusWidth,
+    /// A panic that does not unwind.
     PanicAbort,
 }
 

@@ -11,6 +11,7 @@ use super::{Log, feature, instructions};
 use crate::compare::Side;
 use crate::observation::End;
 use triplecheck_emulators::machine::Machine;
+use triplecheck_emulators::target::Target;
 
 /// One thing that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,7 +290,7 @@ fn is_older(version: &str, than: &str) -> bool {
 }
 
 /// What a guest died of that was ended by an instruction: the instruction, the function it is in, and what it needs.
-pub fn instruction(target: Side<'_>, machine: Option<&'static Machine>) -> Option<String> {
+pub fn instruction(target: Side<'_>, of: &Target) -> Option<String> {
     if !matches!(target.observation.end, End::Signalled { signal: 4 | 5 }) {
         return None;
     }
@@ -301,9 +302,10 @@ pub fn instruction(target: Side<'_>, machine: Option<&'static Machine>) -> Optio
         format!("`{}` ({})", last.text, bytes.join(" "))
     };
     let place = last.function.as_ref().map_or(String::new(), |function| format!(" in `{function}`"));
-    Some(match machine.and_then(|machine| feature(machine, &last)) {
+    let model = of.cpu_variant().map_or(String::new(), |model| format!(", which `{model}` lacks"));
+    Some(match of.machine().and_then(|machine| feature(machine, &last)) {
         Some(instructions::STOP) => format!("it stops itself with {what}{place}"),
-        Some(needs) => format!("the instruction {what}{place} needs {needs}"),
-        None => format!("the instruction {what}{place} is none of this processor's"),
+        Some(needs) => format!("the instruction {what}{place} needs {needs}{model}"),
+        None => format!("the instruction {what}{place} is not known to this processor"),
     })
 }

@@ -5,6 +5,7 @@ use super::log::Instruction;
 use super::*;
 use crate::observation::Observation;
 use triplecheck_emulators::machine::Machine;
+use triplecheck_emulators::target::Target;
 
 fn seen(end: End, stdout: &str, stderr: &str, log: &str) -> Observation {
     Observation {
@@ -19,6 +20,10 @@ fn seen(end: End, stdout: &str, stderr: &str, log: &str) -> Observation {
         emulator_log: log.into(),
         roots: Vec::new(),
     }
+}
+
+fn target(text: &str) -> Target {
+    Target::parse(text).unwrap()
 }
 
 fn side(observation: &Observation, emulator: Kind) -> Side<'_> {
@@ -88,10 +93,10 @@ fn a_log_tells_which_calls_failed_and_which_instruction_came_last() {
     let last = log.last_instruction().unwrap();
     assert_eq!(last.text, "vmovq %rax, %xmm0");
     assert_eq!(last.function.as_deref(), Some("f"));
-    let told = instruction(side(&observation, Kind::QemuUser), Machine::named("x86_64"));
+    let told = instruction(side(&observation, Kind::QemuUser), &target("x86_64-unknown-linux-gnu@Nehalem"));
     assert_eq!(
         told.as_deref(),
-        Some("the instruction `vmovq %rax, %xmm0` (c4 e1 f9 6e c0) in `f` needs AVX")
+        Some("the instruction `vmovq %rax, %xmm0` (c4 e1 f9 6e c0) in `f` needs AVX, which `Nehalem` lacks")
     );
     assert!(Log::of(side(&observation, Kind::Native)).failed_calls().is_empty());
 }
@@ -100,7 +105,7 @@ fn a_log_tells_which_calls_failed_and_which_instruction_came_last() {
 fn a_listing_without_text_or_symbols_is_told_by_its_bytes() {
     let log = "IN: \n0x004006d4:  2518e3e0  .byte    0xe0, 0xe3, 0x18, 0x25\n";
     let observation = seen(End::Signalled { signal: 4 }, "", "", log);
-    let told = instruction(side(&observation, Kind::QemuUser), Machine::named("aarch64"));
+    let told = instruction(side(&observation, Kind::QemuUser), &target("aarch64-unknown-linux-gnu"));
     assert_eq!(told.as_deref(), Some("the instruction `25 18 e3 e0` needs SVE"));
 }
 

@@ -169,7 +169,7 @@ impl<'a> Starter<'a> {
     /// Runs a guest in a place of its own.
     fn observe(&self, launch: &Launch, planned: &PlannedTarget, start: &Start<'_>) -> Result<Observation> {
         let place = self.place(start)?;
-        let launched = windows::launched(launch, start.program, start.args, &place.root);
+        let launched = windows::launched(launch, &planned.target, start.program, start.args, &place.root);
         let guest = match &launched {
             Some(launched) => Guest { program: &launched.program, argv0: None, args: &launched.args },
             None => Guest { program: start.program, argv0: None, args: start.args },

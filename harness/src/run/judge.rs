@@ -121,7 +121,7 @@ fn cause(runs: &Runs<'_>, comparison: &Comparison, verdict: Verdict) -> Option<S
             runs.native.wall.as_millis()
         )),
         Verdict::FailsNatively => Some(format!("natively {}", runs.native.end)),
-        _ => faults::instruction(target, runs.target.machine()).or_else(|| {
+        _ => faults::instruction(target, runs.target).or_else(|| {
             let mut causes = comparison.differences.iter();
             causes.find_map(|difference| diagnose::cause_of(difference, runs.native_target, runs.target))
         }),
@@ -205,6 +205,7 @@ mod tests {
         Expectation {
             test: "*".into(),
             target: TargetPattern::parse("*").unwrap(),
+            target_text: "*".into(),
             verdict: Verdict::Differs,
             reason: "known".into(),
             issue: None,

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::launch::{Launch, Preparation};
+use triplecheck_emulators::target::Target;
 
 use crate::observation::End;
 use crate::prepare::wine;
@@ -23,9 +24,18 @@ pub(super) struct Launched {
     pub(super) status: PathBuf,
 }
 
-/// The start of `program` through the launcher; `None` where it is no program of Wine's, or has a path that a Windows
-/// command line does not carry as it is.
-pub(super) fn launched(launch: &Launch, program: &Path, args: &[OsString], dir: &Path) -> Option<Launched> {
+/// The start of `program` through the launcher; `None` where it is no program of Wine's, or not for x86, whose machine code
+/// the launcher is, or has a path that a Windows command line does not carry as it is.
+pub(super) fn launched(
+    launch: &Launch,
+    target: &Target,
+    program: &Path,
+    args: &[OsString],
+    dir: &Path,
+) -> Option<Launched> {
+    if !matches!(target.facts().arch, "x86" | "x86_64") {
+        return None;
+    }
     let Some(Preparation::WinePrefix { prefix, .. }) = &launch.preparation else { return None };
     let status = dir.join("status");
     let program = windows_path(&std::path::absolute(program).ok()?)?;
