@@ -107,6 +107,14 @@ const ROWS: &[Deviation] = &[
         "the emulator lacks this system call (ENOSYS), which the kernel has",
     ),
     qemu(
+        Symptom::Says("Function not implemented"),
+        "the emulator lacks a system call (ENOSYS), which the kernel has: `ptrace`, io_uring, `seccomp`, `bpf` and others",
+    ),
+    qemu(
+        Symptom::Says("os error 38"),
+        "the emulator lacks a system call (ENOSYS), which the kernel has: `ptrace`, io_uring, `seccomp`, `bpf` and others",
+    ),
+    qemu(
         Symptom::LacksWords("No such file or directory"),
         "`posix_spawn` reports success for a program that cannot be started: the child then ends with 127",
     ),

@@ -189,6 +189,9 @@ fn what_is_known_of_a_version_stands_beside_what_it_explains() {
     deviation(&ok, &failed(""), Kind::QemuUser, "7.2.22", None);
     let evex = "0x1:  62 f1 7c 48 58 c1        vaddps   %zmm1, %zmm0, %zmm0\n";
     deviation(&ok, &failed(evex), Kind::QemuUser, "7.2.22", Some("AVX-512"));
+    let enosys = seen(End::Exited { code: 0 }, "Function not implemented\n", "", "");
+    deviation(&ok, &enosys, Kind::QemuUser, "7.2.22", Some("lacks a system call (ENOSYS)"));
+    deviation(&enosys, &enosys, Kind::QemuUser, "7.2.22", None);
     let not_found = seen(End::Exited { code: 0 }, "No such file or directory\n", "", "");
     deviation(&not_found, &failed(""), Kind::QemuUser, "10.0", Some("posix_spawn"));
     let dll = seen(End::Exited { code: 1 }, "bcryptprimitives.dll\n", "", "");

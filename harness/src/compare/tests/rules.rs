@@ -328,4 +328,3 @@ fn a_mode_may_take_no_rule_or_no_look() {
     let ignored = How { stdout: StreamMode::Ignore, ..How::default() };
     assert!(outputs(b"a\n", b"b\n", Kind::QemuUser, &ignored).is_equal());
 }
-
