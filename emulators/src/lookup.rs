@@ -141,6 +141,10 @@ fn decide(subject: &Subject<'_>) -> Decision {
         note(&mut trace, "program", &reason.text);
         return Decision::Cannot(reason, trace);
     }
+    if let Some(reason) = without_model(subject) {
+        note(&mut trace, "cpu", &reason.text);
+        return Decision::Cannot(reason, trace);
+    }
     let mut refusals = Vec::new();
     let mut passed_over = None;
     for (kind, consider) in FAMILIES {
@@ -164,6 +168,20 @@ fn decide(subject: &Subject<'_>) -> Decision {
         }
     }
     Decision::Cannot(obstacle::reason(subject, refusals, passed_over), trace)
+}
+
+/// That the variant of the target names no processor that anybody could model: a result under its name would be another's.
+fn without_model(subject: &Subject<'_>) -> Option<Reason> {
+    let target = subject.target?;
+    let variant = target.variant()?;
+    let text = if matches!(subject.os, "windows" | "wasi") {
+        format!("`@{variant}`: programs for {} run without a model of a processor", system_name(subject.os))
+    } else if target.wants_floor() && target.cpu_floor().is_none() {
+        format!("no CPU model is known for the least that `{}` promises", target.triple())
+    } else {
+        return None;
+    };
+    Some(Reason { obstacle: Obstacle::Forbidden, text, missing: Vec::new() })
 }
 
 /// The user's own command. It is believed: not even the program's header is looked at.

@@ -82,6 +82,9 @@ pub struct UnknownTriple {
     pub nearest: Vec<&'static str>,
 }
 
+/// The variant that stands for the target's minimum.
+const FLOOR: &str = "floor";
+
 impl Target {
     /// Parses `TRIPLE` or `TRIPLE@VARIANT`. An empty variant (`TRIPLE@`) is an unknown triple: it is more
     /// likely half a word than a wish for the default.
@@ -142,10 +145,20 @@ impl Target {
         self.cross().map(|cross| cross.prefix)
     }
 
+    /// Whether the variant is `floor`: the least that the target promises, whatever model that is.
+    pub fn wants_floor(&self) -> bool {
+        self.variant() == Some(FLOOR)
+    }
+
+    /// The CPU model of the variant; `None` where there is no variant, or no model for `floor`.
+    pub fn cpu_variant(&self) -> Option<&str> {
+        if self.wants_floor() { self.cpu_floor() } else { self.variant() }
+    }
+
     /// The CPU model to ask QEMU for: the variant, or what the target needs beyond QEMU's default;
     /// `None` where QEMU's own default is right.
     pub fn cpu_default(&self) -> Option<&str> {
-        self.variant().or_else(|| cpu::default_of(self))
+        self.cpu_variant().or_else(|| cpu::default_of(self))
     }
 
     /// The CPU model that is nearest to the least that the target promises, so that a program which needs

@@ -43,6 +43,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Install what doctor finds missing
     Setup(SetupArgs),
+    /// The report of a run again, or its findings as expectations for the manifest
+    Show(ShowArgs),
     /// Configuration that makes another build system run foreign programs
     #[command(subcommand)]
     Hook(HookCommand),
@@ -202,6 +204,23 @@ pub struct SetupArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The run, by its name or its directory; the last one where none is given
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Print `[[expect]]` entries for the findings, to be appended to the manifest
+    #[arg(long, conflicts_with = "json")]
+    pub expect: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The manifest, instead of the nearest one
+    #[arg(long, value_name = "FILE")]
+    pub manifest_path: Option<PathBuf>,
 }
 
 /// `hook`.

@@ -5,6 +5,7 @@ pub mod exec;
 pub mod hook;
 pub mod run;
 pub mod setup;
+pub mod show;
 pub mod targets;
 pub mod which;
 pub mod wrap;

@@ -9,7 +9,6 @@
 mod align;
 mod binary;
 mod dialect;
-mod emulator_lines;
 mod equate;
 mod excerpt;
 mod how;
@@ -25,13 +24,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use triplecheck_emulators::launch::Kind;
 
+use crate::faults;
 use crate::manifest::StreamMode;
 use crate::observation::Observation;
+use crate::termination::{self, Agreement};
 use align::{Lines, Pair};
 use dialect::Dialect;
 use line::Ground;
 
-pub use emulator_lines::{Fault, fault_of};
 pub use excerpt::{EXCERPT_CHARS_MAX, Mark, Marks, excerpt, marks};
 pub use how::{How, Normalise, Tolerance};
 pub use noise::{Noise, noise};
@@ -148,13 +148,15 @@ type CompareText<'f> = dyn FnMut(&str, &[u8], &[u8], Ground<'_>) -> bool + 'f;
 fn compare_by(native: Side<'_>, target: Side<'_>, how: &How, text: &mut CompareText<'_>) -> Comparison {
     let mut comparison = Comparison::default();
     let (n, t) = (native.observation, target.observation);
-    if n.end != t.end {
-        comparison.differences.push(Difference {
+    match termination::agreement(native, target) {
+        Agreement::Same => {}
+        Agreement::Equal(rule) => comparison.count(rule, 1),
+        Agreement::Different => comparison.differences.push(Difference {
             place: "status".into(),
-            native: n.end.to_string(),
-            target: t.end.to_string(),
+            native: termination::describe(native),
+            target: termination::describe(target),
             ..Difference::default()
-        });
+        }),
     }
     let dialects = (Dialect::of(native), Dialect::of(target));
     let ground = Ground { native: &dialects.0, target: &dialects.1, how };
@@ -173,7 +175,7 @@ fn compare_by(native: Side<'_>, target: Side<'_>, how: &How, text: &mut CompareT
             StreamMode::Exact => comparison.differences.push(binary::difference(place, a, b)),
             StreamMode::Text if place == "stderr" => {
                 let ((a, own_a), (b, own_b)) =
-                    (emulator_lines::split(a, native.emulator), emulator_lines::split(b, target.emulator));
+                    (faults::split(a, native.emulator), faults::split(b, target.emulator));
                 comparison.count(Rule::EmulatorLines, own_a + own_b);
                 compare_text(place, &a, &b, &mut comparison);
             }

@@ -46,10 +46,15 @@ impl Date {
 
     /// Today in UTC.
     pub fn today() -> Self {
+        Self::in_days(0)
+    }
+
+    /// The day that is `days` after today, in UTC.
+    pub fn in_days(days: i64) -> Self {
         let seconds = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .map_or(0, |elapsed| elapsed.as_secs());
-        Self::from_unix_days(i64::try_from(seconds / 86_400).unwrap_or(0))
+        Self::from_unix_days(i64::try_from(seconds / 86_400).unwrap_or(0) + days)
     }
 }
 

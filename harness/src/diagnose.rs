@@ -40,6 +40,12 @@ pub struct Finding {
     pub repeat: String,
     /// Where the outputs of the first of its cells are kept.
     pub kept: Option<std::path::PathBuf>,
+    /// The reason of the expectation that was not met or has expired.
+    pub expected: Option<String>,
+    /// Where that is tracked.
+    pub issue: Option<String>,
+    /// What is known of the emulator that may be behind it.
+    pub known: Vec<String>,
     /// The case all cells belong to.
     pub case: String,
     /// The targets of its cells.
@@ -89,6 +95,9 @@ fn finding(key: &(String, Verdict, Option<String>), group: &[&Cell], all: &[Cell
         difference: difference.cloned(),
         repeat: first.repeat.clone(),
         kept: first.kept.clone(),
+        expected: first.expected.clone(),
+        issue: first.issue.clone(),
+        known: first.known.clone(),
         case: name.clone(),
         targets,
     }

@@ -54,6 +54,9 @@ pub enum Event {
         /// How many guests were started, natively and on targets.
         #[serde(default)]
         started: u64,
+        /// Expectations of the manifest that met no cell, although their suites and targets were run.
+        #[serde(default)]
+        unmatched: Vec<Unmatched>,
     },
 }
 
@@ -169,6 +172,12 @@ pub struct Cell {
     pub kept: Option<PathBuf>,
     /// The reason of the expectation that applied.
     pub expected: Option<String>,
+    /// Where that is tracked.
+    #[serde(default)]
+    pub issue: Option<String>,
+    /// What is known of the emulator that may be behind the failure, one sentence each.
+    #[serde(default)]
+    pub known: Vec<String>,
     /// Whether it was found by an earlier run, since which nothing that it depends on has changed.
     #[serde(default)]
     pub unchanged: bool,
@@ -235,6 +244,19 @@ impl NotRun {
     pub fn is_lacking(&self) -> bool {
         self.verdict == Verdict::NotRun && !self.declared
     }
+}
+
+/// An expectation that met no cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmatched {
+    /// Its pattern of cases.
+    pub test: String,
+    /// Its pattern of targets.
+    pub target: String,
+    /// Why something was expected.
+    pub reason: String,
+    /// Where it is tracked.
+    pub issue: Option<String>,
 }
 
 /// Appends events to a file.
@@ -312,6 +334,8 @@ impl Cell {
             repeat: String::new(),
             kept: None,
             expected: None,
+            issue: None,
+            known: Vec::new(),
             unchanged: false,
         }
     }
@@ -322,7 +346,7 @@ mod tests {
     use super::*;
 
     fn finished() -> Event {
-        Event::RunFinished { duration_ms: 5, interrupted: false, started: 2 }
+        Event::RunFinished { duration_ms: 5, interrupted: false, started: 2, unmatched: Vec::new() }
     }
 
     #[test]

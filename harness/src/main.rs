@@ -66,6 +66,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Targets(args) => commands::targets::targets(&args, &mut out, &mut anstream::stderr())?,
         Command::Doctor(args) => commands::doctor::doctor(&directory, &args, &mut out)?,
         Command::Setup(args) => commands::setup::setup(&directory, &args)?,
+        Command::Show(args) => commands::show::show(&directory, &args, &mut out)?,
         Command::Hook(command) => {
             commands::hook::hook(&directory, &command, &mut out, &mut anstream::stderr())?
         }

@@ -100,6 +100,19 @@ pub fn signal_name(signal: i32) -> String {
     index.and_then(|index| NAMES.get(index)).map_or_else(|| format!("signal {signal}"), ToString::to_string)
 }
 
+impl Observation {
+    /// Whether it came to an end, and a bad one.
+    pub fn has_failed(&self) -> bool {
+        match self.end {
+            End::Exited { code } => code != 0,
+            End::Signalled { .. } => true,
+            End::TimedOut { .. } | End::OutputLimit { .. } | End::NotStarted { .. } | End::Interrupted => {
+                false
+            }
+        }
+    }
+}
+
 /// One run of one program.
 #[derive(Debug, Clone)]
 pub struct Observation {
@@ -119,6 +132,8 @@ pub struct Observation {
     pub peak_rss_bytes: u64,
     /// Processes that were still there when it had ended, by name.
     pub leaked: Vec<String>,
+    /// What the emulator wrote into its log when the guest was run once more after it had failed; mostly empty.
+    pub emulator_log: Vec<u8>,
     /// Its own file, the directory it ran in and its temporary directory, which its output may name.
     pub roots: Vec<(PathBuf, &'static str)>,
 }

@@ -53,6 +53,8 @@ pub struct Plan {
     pub expectations: Vec<Expectation>,
     /// The filters of the command line.
     pub filters: Vec<String>,
+    /// Whether the targets are the manifest's own, and all of them.
+    pub all_targets: bool,
 }
 
 /// One target with what the manifest says of it.
@@ -146,10 +148,14 @@ pub struct Expectation {
     pub test: String,
     /// The targets.
     pub target: TargetPattern,
+    /// The same, as it is written.
+    pub target_text: String,
     /// What is expected.
     pub verdict: Verdict,
     /// Why.
     pub reason: String,
+    /// Where it is tracked.
+    pub issue: Option<String>,
     /// The last day.
     pub until: Option<Date>,
 }
@@ -168,9 +174,11 @@ impl Plan {
         let expectations = project.manifest.expect.iter().map(|expect| Expectation {
             test: expect.test.get_ref().clone(),
             target: pattern(expect.target.get_ref()),
+            target_text: expect.target.get_ref().clone(),
             verdict: Verdict::from_name(expect.verdict.get_ref())
                 .expect("checked when the manifest was read"),
             reason: expect.reason.clone(),
+            issue: expect.issue.clone(),
             until: expect.until.as_ref().and_then(|until| Date::parse(until.get_ref())),
         });
         Ok(Self {
@@ -179,6 +187,7 @@ impl Plan {
             suites,
             expectations: expectations.collect(),
             filters: resolver.filters(),
+            all_targets: request.targets.is_empty(),
         })
     }
 
@@ -310,8 +319,8 @@ impl Resolver<'_> {
             }
             planned.timeout = self.duration(table.timeout.as_ref())?.or(planned.timeout);
         }
-        if let Some(variant) = planned.target.variant() {
-            planned.options.cpu = Some(variant.to_owned());
+        if planned.target.variant().is_some() {
+            planned.options.cpu = planned.target.cpu_variant().map(str::to_owned);
         }
         Ok(planned)
     }

@@ -1,6 +1,7 @@
 //! Reports: readers of a run's events. [`Summary`] folds the events; each writer below turns one into text.
 
 mod durations;
+pub mod expect;
 pub mod json;
 pub mod text;
 mod values;
@@ -8,7 +9,7 @@ mod values;
 use std::collections::BTreeMap;
 
 use crate::diagnose::{self, Finding};
-use crate::events::{BuildFailure, Cell, Event, NotRun, RunStarted};
+use crate::events::{BuildFailure, Cell, Event, NotRun, RunStarted, Unmatched};
 use crate::verdict::{Verdict, Weight};
 
 /// All that the events of a run amount to.
@@ -30,6 +31,8 @@ pub struct Summary {
     pub native_runs: u64,
     /// How many guests were started, `None` while the run has not ended.
     pub started: Option<u64>,
+    /// Expectations of the manifest that met no cell.
+    pub unmatched: Vec<Unmatched>,
 }
 
 impl Summary {
@@ -53,7 +56,8 @@ impl Summary {
             Event::Observed(_) => self.native_runs += 1,
             Event::Cell(cell) => self.cells.push(cell),
             Event::NotRun(not_run) => self.not_run.push(not_run),
-            Event::RunFinished { duration_ms, interrupted, started } => {
+            Event::RunFinished { duration_ms, interrupted, started, unmatched } => {
+                self.unmatched = unmatched;
                 self.started = Some(started);
                 self.duration_ms = Some(duration_ms);
                 self.interrupted = interrupted;

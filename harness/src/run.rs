@@ -11,6 +11,7 @@ mod cached;
 mod cell;
 mod coordinate;
 mod doc_tests;
+mod expectations;
 mod guests;
 mod judge;
 mod keep;
@@ -19,9 +20,11 @@ mod nests;
 mod patience;
 mod preparations;
 mod schedule;
+mod sentinels;
 mod speeds;
 mod tests_batch;
 mod tries;
+mod windows;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -119,7 +122,9 @@ pub fn run(run: &Run<'_>, observer: &mut dyn Observer) -> Result<Summary> {
     let started = schedule::schedule(run, &guests, &mut recorder)?;
     let interrupted = run.stop.is_stopped();
     let duration_ms = millis(recorder.started.elapsed());
-    recorder.record(Event::RunFinished { duration_ms, interrupted, started })?;
+    let unmatched =
+        if interrupted { Vec::new() } else { expectations::unmatched(run.plan, &recorder.summary) };
+    recorder.record(Event::RunFinished { duration_ms, interrupted, started, unmatched })?;
     Ok(recorder.summary)
 }
 
@@ -143,6 +148,14 @@ fn started(run: &Run<'_>, guests: &guests::Guests) -> RunStarted {
 fn children(run: &Run<'_>, guests: &guests::Guests) -> Result<Option<String>> {
     let emulated = |planned: &PlannedTarget| guests.kind(&planned.target) == Some(Kind::QemuUser);
     if run.plan.targets.iter().any(emulated) { children_obstacle(run.host) } else { Ok(None) }
+}
+
+/// The version of the emulator that runs a target's programs.
+pub(crate) fn emulator_version(run: &Run<'_>, planned: &PlannedTarget) -> Option<String> {
+    match lookup(run.host, &planned.target, None, &planned.options) {
+        Decision::Run(launch, _) => run.host.version(&launch.emulator.program?),
+        Decision::Cannot(..) => None,
+    }
 }
 
 fn target_info(run: &Run<'_>, guests: &guests::Guests, planned: &PlannedTarget) -> TargetInfo {

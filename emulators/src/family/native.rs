@@ -30,7 +30,7 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
     if let Some(cpu) = subject.cpu_asked() {
         return Offer::NotForIt(format!("the host's processor cannot be made a `{cpu}`"));
     }
-    if subject.options.floor {
+    if subject.wants_floor() {
         return Offer::NotForIt("the host's processor does more than the target promises".to_owned());
     }
     let Some(machine) = subject.machine else {

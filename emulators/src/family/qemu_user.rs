@@ -160,7 +160,7 @@ fn launch(
     machine: &Machine,
     trace: &mut Trace,
 ) -> Launch {
-    if subject.options.floor && subject.cpu_floor().is_none() {
+    if subject.wants_floor() && subject.cpu_floor().is_none() {
         note(trace, "floor", &format!("no CPU model is known for the least that {} promises", machine.name));
     }
     if subject.target.is_none() && sysroot.is_none() {

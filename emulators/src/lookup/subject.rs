@@ -78,13 +78,18 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Whether the least that the target promises is to be modelled.
+    pub(crate) fn wants_floor(&self) -> bool {
+        self.options.floor || self.target.is_some_and(Target::wants_floor)
+    }
+
     /// The CPU model that was asked for: by option, by the target's variant, or as the target's floor.
     pub(crate) fn cpu_asked(&self) -> Option<String> {
-        let floor = || if self.options.floor { self.cpu_floor() } else { None };
+        let floor = || if self.wants_floor() { self.cpu_floor() } else { None };
         self.options
             .cpu
             .clone()
-            .or_else(|| self.target.and_then(Target::variant).map(str::to_owned))
+            .or_else(|| self.target.and_then(Target::cpu_variant).map(str::to_owned))
             .or_else(|| floor().map(str::to_owned))
     }
 }

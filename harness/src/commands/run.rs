@@ -120,21 +120,14 @@ fn expand(root: &Path, glob: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// Where runs and builds of a project are kept: cargo's target directory, which every project ignores already.
-fn state_dir(project: &Project) -> PathBuf {
+pub(super) fn state_dir(project: &Project) -> PathBuf {
     project.root.join("target").join("triplecheck")
 }
 
 /// The last run in `dir`, which must not have come to its end.
 fn last_unfinished(dir: &Path) -> Result<String> {
     let nothing = || Error::user("there is no run to take up").hint("triplecheck run");
-    let entries = fs_err::read_dir(dir).map_err(|_| nothing())?;
-    // By the time of the last event and not by name: of two runs in one second the process ids say nothing.
-    let runs = entries.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let written = fs_err::metadata(entry.path().join("events.jsonl")).ok()?.modified().ok()?;
-        Some((written, entry.file_name().into_string().ok()?))
-    });
-    let (_, last) = runs.max().ok_or_else(nothing)?;
+    let last = last_run(dir)?.ok_or_else(nothing)?;
     let events = crate::events::read(&dir.join(&last).join("events.jsonl"))?;
     if events.iter().any(|event| matches!(event, Event::RunFinished { interrupted: false, .. })) {
         let text = format!("the last run, `{last}`, came to its end: there is nothing to take up");
@@ -145,6 +138,20 @@ fn last_unfinished(dir: &Path) -> Result<String> {
         _ => None,
     });
     Ok(taken_up.unwrap_or(last))
+}
+
+/// The name of the last run in `dir`, if there is any.
+pub(super) fn last_run(dir: &Path) -> Result<Option<String>> {
+    if !dir.is_dir() {
+        return Ok(None);
+    }
+    // By the time of the last event and not by name: of two runs in one second the process ids say nothing.
+    let runs = fs_err::read_dir(dir).about("list", dir)?.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let written = fs_err::metadata(entry.path().join("events.jsonl")).ok()?.modified().ok()?;
+        Some((written, entry.file_name().into_string().ok()?))
+    });
+    Ok(runs.max().map(|(_, name)| name))
 }
 
 /// A name that sorts by time and is unique on this machine.

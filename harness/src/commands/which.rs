@@ -80,7 +80,7 @@ fn decide(
     if !looks_like_file {
         let target = Target::parse(&input.to_string_lossy()).map_err(crate::plan::unknown_triple)?;
         let options = Options {
-            cpu: options.cpu.clone().or_else(|| target.variant().map(Into::into)),
+            cpu: options.cpu.clone().or_else(|| target.cpu_variant().map(Into::into)),
             ..options.clone()
         };
         let decision = lookup(host, &target, None, &options);

@@ -108,7 +108,7 @@ fn expected(host: &LocalHost, names: &[String], options: &Options) -> Result<Vec
 
 /// The CPU model for a target's machine: of its variant, or the one for all.
 fn cpu(target: &Target, options: &Options) -> Option<(String, String)> {
-    let cpu = target.variant().map(str::to_owned).or_else(|| options.cpu.clone())?;
+    let cpu = target.cpu_variant().map(str::to_owned).or_else(|| options.cpu.clone())?;
     Some((target.machine()?.name.to_owned(), cpu))
 }
 

@@ -46,6 +46,20 @@ pub enum Rule {
     NativeNoise,
     /// An address that varies natively.
     Ptr,
+    /// Giving up.
+    Abort,
+    /// An instruction that stops programs.
+    TrapSignal,
+    /// Memory that is not the program's.
+    AccessViolation,
+    /// A full stack.
+    StackOverflow,
+    /// Division by zero, or an overflow.
+    ArithmeticTrap,
+    /// More bits than POSIX has for a status.
+    StatusWidth,
+    /// A panic that does not unwind.
+    PanicAbort,
 }
 
 /// What there is to say of a rule.
@@ -62,7 +76,7 @@ pub struct About {
 }
 
 /// All rules, in the order of [`Rule`].
-pub const RULES: [About; 17] = [
+pub const RULES: [About; 24] = [
     about(Rule::Crlf, "crlf", 1, "a Windows program ends a line with CR LF where the other side has LF"),
     about(Rule::EmulatorLines, "emulator-lines", 1, "lines that the emulator itself wrote to standard error"),
     about(
@@ -110,6 +124,38 @@ pub const RULES: [About; 17] = [
     about(Rule::Normalise, "normalise", 2, "what the manifest's own `normalise` rules replace"),
     about(Rule::NativeNoise, "native-noise", 2, "a value that is another one in each native run"),
     about(Rule::Ptr, "ptr", 2, "an address that is another one in each native run"),
+    about(
+        Rule::Abort,
+        "abort",
+        2,
+        "both gave themselves up: SIGABRT, Windows' 3 and 0xC0000409, `unreachable`",
+    ),
+    about(
+        Rule::TrapSignal,
+        "trap-signal",
+        2,
+        "both ran into an instruction that stops programs: SIGILL, SIGTRAP",
+    ),
+    about(
+        Rule::AccessViolation,
+        "access-violation",
+        2,
+        "both touched memory not their own: SIGSEGV, 0xC0000005",
+    ),
+    about(Rule::StackOverflow, "stack-overflow", 2, "both used up their stack: SIGSEGV, 0xC00000FD, a trap"),
+    about(
+        Rule::ArithmeticTrap,
+        "arithmetic-trap",
+        2,
+        "both divided by zero or overflowed: SIGFPE, 0xC0000094",
+    ),
+    about(Rule::StatusWidth, "status-width", 2, "a Windows status, of which POSIX has the low eight bits"),
+    about(
+        Rule::PanicAbort,
+        "panic-abort",
+        2,
+        "both panicked, and on one side panics trap instead of unwinding",
+    ),
 ];
 
 const fn about(rule: Rule, name: &'static str, since: u32, meaning: &'static str) -> About {

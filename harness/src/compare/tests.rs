@@ -22,6 +22,7 @@ fn seen(stdout: &[u8], stderr: &[u8], root: &str) -> Observation {
         cpu: Duration::ZERO,
         peak_rss_bytes: 0,
         leaked: Vec::new(),
+        emulator_log: Vec::new(),
         roots: vec![(format!("{root}/bin/prog").into(), "<program>"), (root.into(), "<cwd>")],
     }
 }

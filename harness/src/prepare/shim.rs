@@ -12,6 +12,7 @@ use triplecheck_emulators::packages::Piece;
 use super::lock::{self, Sharing};
 use super::spawn::Tool;
 use super::{PrepareError, at};
+use crate::programs::pe::Bits;
 
 /// A small DLL compiles in a fraction of a second; the rest is a loaded machine.
 const COMPILE_LIMIT: Duration = Duration::from_secs(60);
@@ -49,28 +50,18 @@ struct Source {
 const SOURCES: [Source; 1] =
     [Source { name: "bcryptprimitives.dll", text: PROCESS_PRNG, libraries: &["-ladvapi32"] }];
 
-/// The programs that DLLs are built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bits {
-    /// 32-bit x86.
-    Bits32,
-    /// x86_64.
-    Bits64,
+/// The prefix of mingw's tools for these programs.
+fn mingw(bits: Bits) -> &'static str {
+    match bits {
+        Bits::Bits32 => "i686-w64-mingw32",
+        Bits::Bits64 => "x86_64-w64-mingw32",
+    }
 }
 
-impl Bits {
-    fn prefix(self) -> &'static str {
-        match self {
-            Bits::Bits32 => "i686-w64-mingw32",
-            Bits::Bits64 => "x86_64-w64-mingw32",
-        }
-    }
-
-    fn compiler(self) -> &'static str {
-        match self {
-            Bits::Bits32 => "i686-w64-mingw32-gcc",
-            Bits::Bits64 => "x86_64-w64-mingw32-gcc",
-        }
+fn compiler_of(bits: Bits) -> &'static str {
+    match bits {
+        Bits::Bits32 => "i686-w64-mingw32-gcc",
+        Bits::Bits64 => "x86_64-w64-mingw32-gcc",
     }
 }
 
@@ -107,10 +98,10 @@ pub(super) fn build(dir: &Path, names: &[&'static str], bits: Bits) -> Result<()
 }
 
 fn build_one(dir: &Path, source: &Source, bits: Bits) -> Result<(), PrepareError> {
-    let compiler = find_on_path(bits.compiler()).ok_or(PrepareError::CompilerMissing {
+    let compiler = find_on_path(compiler_of(bits)).ok_or(PrepareError::CompilerMissing {
         dll: source.name.to_owned(),
-        compiler: bits.compiler(),
-        piece: Piece::Mingw(bits.prefix()),
+        compiler: compiler_of(bits),
+        piece: Piece::Mingw(mingw(bits)),
     })?;
     let work = tempfile::tempdir_in(dir).map_err(at("create a directory in", dir))?;
     let file = work.path().join("shim.c");
@@ -152,7 +143,7 @@ fn key_path(dir: &Path, name: &str) -> PathBuf {
 
 fn key_of(source: &Source, bits: Bits) -> String {
     let mut hasher = blake3::Hasher::new();
-    for part in FLAGS.iter().chain(source.libraries).chain([&source.text, &bits.prefix()]) {
+    for part in FLAGS.iter().chain(source.libraries).chain([&source.text, &mingw(bits)]) {
         hasher.update(part.as_bytes()).update(&[0]);
     }
     hasher.finalize().to_hex().to_string()

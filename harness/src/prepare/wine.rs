@@ -14,8 +14,9 @@ use std::time::Duration;
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 
 use super::lock::{self, Sharing};
-use super::shim::{self, Bits};
+use super::shim;
 use super::{Lifetime, PrepareError, at};
+use crate::programs::pe::{self, Bits};
 
 mod prefix;
 mod processes;
@@ -65,6 +66,18 @@ pub struct WineSession {
     started: bool,
 }
 
+/// Where the launcher for programs in the prefix at `prefix` stands while a run lasts.
+pub fn launcher_path(prefix: &Path) -> PathBuf {
+    beside(prefix).join("launcher.exe")
+}
+
+/// The directory of our own notes beside a prefix.
+fn beside(prefix: &Path) -> PathBuf {
+    let mut name = prefix.file_name().unwrap_or_default().to_owned();
+    name.push("-state");
+    prefix.with_file_name(name)
+}
+
 /// How a session ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
@@ -88,7 +101,10 @@ impl WineSession {
         let started = server::warm(&site)?;
         let keeper = match lifetime {
             Lifetime::Call => None,
-            Lifetime::Run => Some(Keeper::start(&site)?),
+            Lifetime::Run => {
+                lock::write_if_other(&launcher_path(wanted.prefix), &pe::launcher(site.bits()?))?;
+                Some(Keeper::start(&site)?)
+            }
         };
         Ok(WineSession { site, users, keeper, started })
     }
@@ -139,12 +155,10 @@ impl WineSession {
 impl Site {
     fn new(wanted: &Wanted<'_>) -> Result<Site, PrepareError> {
         let Wanted { prefix, wine, shims: _ } = *wanted;
-        let Some(name) = prefix.file_name().filter(|_| prefix.is_absolute()) else {
+        if prefix.file_name().is_none() || !prefix.is_absolute() {
             return Err(PrepareError::NotAPrefix { path: prefix.to_owned() });
-        };
-        let mut state = name.to_owned();
-        state.push("-state");
-        Ok(Site { prefix: prefix.to_owned(), wine: wine.to_owned(), state: prefix.with_file_name(state) })
+        }
+        Ok(Site { prefix: prefix.to_owned(), wine: wine.to_owned(), state: beside(prefix) })
     }
 
     /// Held shared by everybody who uses the prefix.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Summary;
 use crate::diagnose::Finding;
 use crate::error::{Error, Result};
-use crate::events::{Repeated, RuleCount, TargetInfo, Try};
+use crate::events::{Repeated, RuleCount, TargetInfo, Try, Unmatched};
 use crate::verdict::Verdict;
 
 #[derive(Serialize)]
@@ -22,6 +22,7 @@ struct Report<'a> {
     counts: std::collections::BTreeMap<&'static str, u64>,
     duration_ms: Option<u64>,
     interrupted: bool,
+    unmatched: &'a [Unmatched],
     guests_started: Option<u64>,
     exit: u8,
 }
@@ -36,6 +37,9 @@ struct CellRow<'a> {
     observed: Verdict,
     rules: &'a [RuleCount],
     cause: Option<&'a str>,
+    known: &'a [String],
+    expected: Option<&'a str>,
+    issue: Option<&'a str>,
     duration_ms: u64,
     native_ms: u64,
     limit_ms: u64,
@@ -80,6 +84,7 @@ pub fn render(summary: &Summary, require_all: bool) -> Result<String> {
         counts: summary.counts().into_iter().map(|(verdict, count)| (verdict.name(), count)).collect(),
         duration_ms: summary.duration_ms,
         interrupted: summary.interrupted,
+        unmatched: &summary.unmatched,
         guests_started: summary.started,
         exit: summary.exit_code(require_all),
     };
@@ -102,6 +107,9 @@ fn cells(summary: &Summary) -> Vec<CellRow<'_>> {
             observed: cell.observed,
             rules: &cell.rules,
             cause: cell.cause.as_deref(),
+            known: &cell.known,
+            expected: cell.expected.as_deref(),
+            issue: cell.issue.as_deref(),
             duration_ms: cell.duration_ms,
             native_ms: cell.native_ms,
             limit_ms: cell.limit_ms,

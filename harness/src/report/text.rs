@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{Summary, durations};
 use crate::diagnose::Finding;
-use crate::events::{Cell, NotRun, TargetInfo};
+use crate::events::{Cell, NotRun, TargetInfo, Unmatched};
 use crate::verdict::Verdict;
 
 /// Suites with more cases than this show only the rows in which something is to be seen.
@@ -39,6 +39,7 @@ pub fn render(summary: &Summary, durations: Option<usize>) -> String {
         self::finding(&mut out, finding);
     }
     not_run(&mut out, &summary.not_run);
+    unmatched(&mut out, &summary.unmatched);
     if let Some(why) = summary.run.as_ref().and_then(|run| run.children.as_ref()) {
         let _ = writeln!(
             out,
@@ -185,6 +186,13 @@ fn finding(out: &mut String, finding: &Finding) {
     if let Some(tries) = &finding.tries {
         let _ = writeln!(out, "  tries   {tries}");
     }
+    for known in &finding.known {
+        let _ = writeln!(out, "  known   {known}");
+    }
+    if let Some(expected) = &finding.expected {
+        let issue = finding.issue.as_ref().map_or(String::new(), |issue| format!(" ({issue})"));
+        let _ = writeln!(out, "  expects {expected}{issue}");
+    }
     if let Some(kept) = &finding.kept {
         let _ = writeln!(out, "  {DIM}output  {}{DIM:#}", kept.display());
     }
@@ -211,6 +219,19 @@ fn not_run(out: &mut String, cells: &[NotRun]) {
         if let Some(fix) = fix {
             let _ = writeln!(out, "  try     {fix}");
         }
+    }
+}
+
+/// Expectations that hold for nothing any more: a test that was renamed, a pattern that is mistyped.
+fn unmatched(out: &mut String, entries: &[Unmatched]) {
+    for entry in entries {
+        let issue = entry.issue.as_ref().map_or(String::new(), |issue| format!(" ({issue})"));
+        let _ = writeln!(
+            out,
+            "\n{WARN}unused{WARN:#}  the expectation of `{}` on `{}` meets no cell of this run",
+            entry.test, entry.target
+        );
+        let _ = writeln!(out, "  expects {}{issue}", entry.reason);
     }
 }
 

@@ -106,16 +106,7 @@ impl Builds<'_> {
                 Err(unbuildable) => self.not_built(suite, target, unbuildable)?,
             }
         }
-        let told = &mut |piece: Piece| {
-            if piece.kind == ProgramKind::HostOnly {
-                return told(piece);
-            }
-            let of_triple = targets.iter().filter(|target| target.triple() == piece.target);
-            let host = (self.guests.host.triple() == piece.target).then_some(&self.guests.host);
-            for target in host.into_iter().chain(of_triple) {
-                told(Piece { target: target.to_string(), ..piece.clone() });
-            }
-        };
+        let told = &mut |piece: Piece| self.for_all_models(targets, told, &piece);
         let target_dir = self.run.build_dir.join("cargo");
         if origin.doc {
             build::doc::pieces(toolchain, origin, &buildable, &target_dir)?.into_iter().for_each(told);
@@ -126,6 +117,18 @@ impl Builds<'_> {
         build::cargo::build(&call, told)
     }
 
+    /// Tells of a program for the host and for every CPU model of its triple: they share it.
+    fn for_all_models(&self, targets: &[Target], told: Told<'_>, piece: &Piece) {
+        if piece.kind == ProgramKind::HostOnly {
+            return told(piece.clone());
+        }
+        let of_triple = targets.iter().filter(|target| target.triple() == piece.target);
+        let host = (self.guests.host.triple() == piece.target).then_some(&self.guests.host);
+        for target in host.into_iter().chain(of_triple) {
+            told(Piece { target: target.to_string(), ..piece.clone() });
+        }
+    }
+
     fn c(
         &self,
         suite: &PlannedSuite,
@@ -133,17 +136,21 @@ impl Builds<'_> {
         targets: &[Target],
         told: Told<'_>,
     ) -> Result<Vec<BuildFailure>> {
-        let mut buildable = Vec::new();
+        let mut buildable: Vec<CTarget> = Vec::new();
         for target in std::iter::once(&self.guests.host).chain(targets) {
+            if buildable.iter().any(|other| other.target == target.triple()) {
+                continue;
+            }
             match toolchain::cc(self.run.host, target, &self.guests.host) {
                 Ok(cc) => buildable.push(CTarget {
-                    target: target.to_string(),
+                    target: target.triple().to_owned(),
                     cc,
                     exe_suffix: target.facts().exe_suffix,
                 }),
                 Err(unbuildable) => self.not_built(suite, target, unbuildable)?,
             }
         }
+        let told = &mut |piece: Piece| self.for_all_models(targets, told, &piece);
         build::c::build(suite, sources, &buildable, &self.run.build_dir.join("c"), self.run.jobs, told)
     }
 

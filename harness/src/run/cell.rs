@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use triplecheck_emulators::lookup::{Decision, lookup};
 use super::board::Label;
 use super::nests::Nests;
 use super::preparations::Preparations;
+use super::sentinels::Sentinels;
+use super::windows;
 use super::{Blocked, Run};
 use crate::error::{About as _, Error, Result};
 use crate::observation::{End, Observation};
@@ -51,10 +54,14 @@ pub(crate) struct Starter<'a> {
     run: &'a Run<'a>,
     preparations: Preparations,
     nests: Nests,
+    sentinels: Sentinels,
     /// Working directories live here and nowhere else.
     work: tempfile::TempDir,
     decisions: Mutex<HashMap<(PathBuf, String), std::sync::Arc<Decision>>>,
-    counter: std::sync::atomic::AtomicU64,
+    /// Numbers working directories.
+    counter: AtomicU64,
+    /// Counts guests.
+    started: AtomicU64,
     hashes: Mutex<HashMap<PathBuf, blake3::Hash>>,
     project_files: std::sync::OnceLock<blake3::Hash>,
     environment: Vec<(OsString, OsString)>,
@@ -78,9 +85,11 @@ impl<'a> Starter<'a> {
             run,
             preparations: Preparations::default(),
             nests: Nests::new(work.path().join("nests")),
+            sentinels: Sentinels::default(),
             work,
             decisions: Mutex::new(HashMap::new()),
-            counter: std::sync::atomic::AtomicU64::new(0),
+            counter: AtomicU64::new(0),
+            started: AtomicU64::new(0),
             hashes: Mutex::new(HashMap::new()),
             project_files: std::sync::OnceLock::new(),
             environment: environment(),
@@ -109,11 +118,72 @@ impl<'a> Starter<'a> {
             let fix = Some(format!("triplecheck setup {}", planned.target));
             return Ok(Started::Blocked(Blocked { reason, fix }));
         }
+        if planned.target.to_string() != self.run.host.triple()
+            && let Err(blocked) = self.sentinels.ensure(self, planned, &self.work.path().join("sentinels"))
+        {
+            return Ok(Started::Blocked(blocked));
+        }
+        self.started.fetch_add(1, Ordering::Relaxed);
+        Ok(Started::Ran(Box::new(self.observe(launch, planned, start)?), launch.emulator.kind))
+    }
+
+    /// Runs a sentinel; `None` where it cannot be run here, or what it needs cannot be made.
+    pub(super) fn observe_sentinel(
+        &self,
+        planned: &PlannedTarget,
+        start: &Start<'_>,
+    ) -> Result<Option<Observation>> {
+        let decision = self.decide(planned, start.program);
+        let Decision::Run(launch, _) = &*decision else { return Ok(None) };
+        if let Some(preparation) = &launch.preparation
+            && self.preparations.ensure(preparation).is_err()
+        {
+            return Ok(None);
+        }
+        self.observe(launch, planned, start).map(Some)
+    }
+
+    /// What the emulator writes into its log when it runs a guest that has failed once more; nothing where it does not
+    /// fail in the same way again.
+    pub(super) fn examine(
+        &self,
+        planned: &PlannedTarget,
+        start: &Start<'_>,
+        failed: &Observation,
+    ) -> Result<Vec<u8>> {
+        let decision = self.decide(planned, start.program);
+        let Decision::Run(launch, _) = &*decision else { return Ok(Vec::new()) };
+        let mut launch = launch.clone();
+        match launch.emulator.kind {
+            // Every system call, and every instruction when it is first met.
+            Kind::QemuUser => {
+                let words = ["-strace", "-d", "in_asm"].map(OsString::from);
+                launch.prefix.splice(1..1, words);
+            }
+            Kind::Wine => launch.env.push(EnvChange::Set("WINEDEBUG".into(), "err+all,fixme+all".into())),
+            Kind::Native | Kind::Wasi | Kind::QemuSystem | Kind::Remote | Kind::Custom => {
+                return Ok(Vec::new());
+            }
+        }
+        let observation = self.observe(&launch, planned, start)?;
+        Ok(if observation.end == failed.end { observation.stderr } else { Vec::new() })
+    }
+
+    /// Runs a guest in a place of its own.
+    fn observe(&self, launch: &Launch, planned: &PlannedTarget, start: &Start<'_>) -> Result<Observation> {
         let place = self.place(start)?;
-        let supervised = self.supervise(launch, planned, start, &place)?;
-        let observation = collect(&supervised, start, &place)?;
+        let launched = windows::launched(launch, &planned.target, start.program, start.args, &place.root);
+        let guest = match &launched {
+            Some(launched) => Guest { program: &launched.program, argv0: None, args: &launched.args },
+            None => Guest { program: start.program, argv0: None, args: start.args },
+        };
+        let supervised = self.supervise(launch, &launch.command(&guest), planned, start, &place)?;
+        let mut observation = collect(&supervised, start, &place)?;
+        if let Some(launched) = launched {
+            observation.end = windows::end(&launched.status, observation.end);
+        }
         place.remove();
-        Ok(Started::Ran(Box::new(observation), launch.emulator.kind))
+        Ok(observation)
     }
 
     /// Runs a tool of the host's for a target, as it is and where it is told.
@@ -125,11 +195,8 @@ impl<'a> Starter<'a> {
             sysroot: None,
             preparation: None,
         };
-        let place = self.place(start)?;
-        let supervised = self.supervise(&launch, host, start, &place)?;
-        let observation = collect(&supervised, start, &place)?;
-        place.remove();
-        Ok(observation)
+        self.started.fetch_add(1, Ordering::Relaxed);
+        self.observe(&launch, host, start)
     }
 
     /// The environment that all guests inherit.
@@ -144,7 +211,7 @@ impl<'a> Starter<'a> {
 
     /// How many guests were started.
     pub(super) fn started(&self) -> u64 {
-        self.counter.load(std::sync::atomic::Ordering::Relaxed)
+        self.started.load(Ordering::Relaxed)
     }
 
     /// A hash of a file's bytes; the same file is read once.
@@ -181,7 +248,7 @@ impl<'a> Starter<'a> {
     }
 
     fn place(&self, start: &Start<'_>) -> Result<Place> {
-        let number = self.counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let name = if start.varied { format!("{number}-again") } else { format!("{number}") };
         let root = self.work.path().join(name);
         let cwd = root.join("cwd");
@@ -196,15 +263,14 @@ impl<'a> Starter<'a> {
     fn supervise(
         &self,
         launch: &Launch,
+        command: &CommandLine,
         planned: &PlannedTarget,
         start: &Start<'_>,
         place: &Place,
     ) -> Result<Supervised> {
-        let guest = Guest { program: start.program, argv0: None, args: start.args };
-        let command = launch.command(&guest);
         let mut set: Vec<(OsString, OsString)> = vec![("TMPDIR".into(), place.tmp.clone().into_os_string())];
         set.extend(planned.env.iter().chain(&start.env).map(|(name, value)| (name.into(), value.into())));
-        let mut env = apply(self.environment.clone(), set, &command);
+        let mut env = apply(self.environment.clone(), set, command);
         if start.varied {
             env.reverse();
         }
@@ -269,6 +335,7 @@ fn collect(supervised: &Supervised, start: &Start<'_>, place: &Place) -> Result<
         wall: supervised.wall,
         cpu: supervised.cpu,
         peak_rss_bytes: supervised.peak_rss_bytes,
+        emulator_log: Vec::new(),
         leaked: supervised.leaked.iter().map(|survivor| survivor.name.clone()).collect(),
         // The program's own path first: it may lie below one of the directories.
         roots: vec![

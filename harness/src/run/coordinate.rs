@@ -356,6 +356,12 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         cell.native_ms = millis(native.wall);
         cell.peak_rss_bytes = observation.peak_rss_bytes;
         cell.leaked.clone_from(&observation.leaked);
+        if cell.observed.weight() == Weight::Finding {
+            let version = super::emulator_version(self.run, planned);
+            let (native_target, target) = (&self.guests.host, &planned.target);
+            let runs = Runs { native, native_target, observation, target, emulator };
+            cell.known = judge::known(&runs, version.as_deref());
+        }
         // Of many runs that went wrong, the first is kept.
         if cell.verdict.weight() == Weight::Finding && !self.again.has_finding(place) {
             cell.kept = Some(keep::keep(&self.run.run_dir, &cell, native, observation)?);
@@ -385,7 +391,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             events.push(match (native.outcomes.get(name), tests.outcomes.get(name)) {
                 (Some(left), Some(right)) => {
                     let company = tests.only_in_company.contains(name);
-                    let judged = judge::test(left, right, company, tests.timed_out.contains(name));
+                    let emulator = tests.kind.unwrap_or(Kind::Native);
+                    let timed_out = tests.timed_out.contains(name);
+                    let judged = judge::test(left, right, emulator, company, timed_out);
                     self.test_event(guest, planned, &case, name, judged, (native, tests), right)
                 }
                 (Some(_), None) | (None, _) => self.one_sided(guest, (&case, name), planned, (native, tests)),
@@ -455,6 +463,8 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             repeat: repeat.join(" "),
             kept: None,
             expected,
+            issue: expectation.and_then(|expectation| expectation.issue.clone()),
+            known: Vec::new(),
             unchanged: false,
         }
     }

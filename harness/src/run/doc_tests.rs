@@ -29,6 +29,11 @@ pub(super) fn run(
     call: &DocCall,
     (deadline, label): (Duration, Label<'_>),
 ) -> Result<Done> {
+    if let Some(variant) = planned.target.variant() {
+        // cargo knows one runner for each triple.
+        let reason = format!("documentation tests run on the default CPU model only, not on `{variant}`");
+        return Ok(Done::Blocked(Blocked { reason, fix: None }));
+    }
     let start = Start {
         program: cargo,
         args: &call.args,

@@ -7,9 +7,11 @@ use crate::compare::{self, Comparison, Difference, How, Noise, Side};
 use crate::date::Date;
 use crate::diagnose;
 use crate::events::RuleCount;
+use crate::faults::{self, Symptoms};
 use crate::libtest::TestOutcome;
 use crate::observation::{End, Observation};
 use crate::plan::Expectation;
+use crate::termination;
 use crate::verdict::{Verdict, Weight};
 
 /// What a cell amounts to, before expectations.
@@ -30,16 +32,25 @@ pub(crate) struct Runs<'a> {
     pub(crate) emulator: Kind,
 }
 
+impl<'a> Runs<'a> {
+    fn sides(&self) -> (Side<'a>, Side<'a>) {
+        let side = |observation, target: &Target, emulator| Side {
+            observation,
+            windows: target.facts().os == "windows",
+            emulator,
+        };
+        let native = side(self.native, self.native_target, Kind::Native);
+        (native, side(self.observation, self.target, self.emulator))
+    }
+}
+
 /// Judges a program's run by its native one, beside what is known to vary natively.
 pub(crate) fn program(runs: &Runs<'_>, how: &How, noise: &Noise) -> Judged {
-    let side = |observation, target: &Target, emulator| Side {
-        observation,
-        windows: target.facts().os == "windows",
-        emulator,
-    };
-    let native = side(runs.native, runs.native_target, Kind::Native);
-    let target = side(runs.observation, runs.target, runs.emulator);
-    let comparison = compare::compare_beside(native, target, how, noise);
+    let (native, target) = runs.sides();
+    let mut comparison = compare::compare_beside(native, target, how, noise);
+    if comparison.is_equal() {
+        comparison.differences.extend(silence(runs));
+    }
     let verdict = verdict(runs, &comparison);
     let cause = cause(runs, &comparison, verdict);
     Judged {
@@ -52,6 +63,29 @@ pub(crate) fn program(runs: &Runs<'_>, how: &How, noise: &Noise) -> Judged {
         cause,
         differences: comparison.differences,
     }
+}
+
+/// What is known of the emulator in this version that may be behind a failure.
+pub(crate) fn known(runs: &Runs<'_>, version: Option<&str>) -> Vec<String> {
+    let (native, target) = runs.sides();
+    faults::known(&Symptoms { native, target, machine: runs.target.machine(), version })
+}
+
+/// A guest that printed nothing where native printed something, whatever the manifest says about comparing it: that it ran
+/// at all is then nowhere to be seen.
+fn silence(runs: &Runs<'_>) -> Option<Difference> {
+    let (stderr, _) = faults::split(&runs.observation.stderr, runs.emulator);
+    let streams = [
+        ("stdout", &runs.native.stdout, runs.observation.stdout.is_empty()),
+        ("stderr", &runs.native.stderr, runs.observation.stdout.is_empty() && stderr.is_empty()),
+    ];
+    let (place, native, _) = streams.into_iter().find(|(_, native, silent)| *silent && !native.is_empty())?;
+    Some(Difference {
+        place: place.into(),
+        native: format!("{} bytes", native.len()),
+        target: "nothing at all".into(),
+        ..Difference::default()
+    })
 }
 
 fn verdict(runs: &Runs<'_>, comparison: &Comparison) -> Verdict {
@@ -67,8 +101,11 @@ fn verdict(runs: &Runs<'_>, comparison: &Comparison) -> Verdict {
     if comparison.is_equal() {
         return if comparison.rules.is_empty() { Verdict::Same } else { Verdict::Equivalent };
     }
-    if compare::fault_of(&runs.observation.stderr, runs.emulator).is_some() {
+    let (native, target) = runs.sides();
+    if faults::find(native, target).is_some() {
         Verdict::EmulatorFault
+    } else if termination::inconclusive(native, target).is_some() {
+        Verdict::Inconclusive
     } else if runs.native.end.is_success() && !runs.observation.end.is_success() {
         Verdict::CrossFail
     } else {
@@ -87,20 +124,20 @@ fn beyond_limit(runs: &Runs<'_>) -> Option<String> {
 }
 
 fn cause(runs: &Runs<'_>, comparison: &Comparison, verdict: Verdict) -> Option<String> {
+    let (native, target) = runs.sides();
     match verdict {
-        Verdict::EmulatorFault => compare::fault_of(&runs.observation.stderr, runs.emulator)
-            .map(|fault| format!("{}: {}", fault.cause, fault.line)),
+        Verdict::EmulatorFault => faults::find(native, target).map(|fault| fault.to_string()),
+        Verdict::Inconclusive => termination::inconclusive(native, target).or_else(|| beyond_limit(runs)),
         Verdict::Timeout => Some(format!(
             "{} on the target, and an end after {} ms natively",
             runs.observation.end,
             runs.native.wall.as_millis()
         )),
         Verdict::FailsNatively => Some(format!("natively {}", runs.native.end)),
-        Verdict::Inconclusive => beyond_limit(runs),
-        _ => comparison
-            .differences
-            .iter()
-            .find_map(|difference| diagnose::cause_of(difference, runs.native_target, runs.target)),
+        _ => faults::instruction(target, runs.target).or_else(|| {
+            let mut causes = comparison.differences.iter();
+            causes.find_map(|difference| diagnose::cause_of(difference, runs.native_target, runs.target))
+        }),
     }
 }
 
@@ -108,14 +145,24 @@ fn cause(runs: &Runs<'_>, comparison: &Comparison, verdict: Verdict) -> Option<S
 pub(crate) fn test(
     native: &TestOutcome,
     target: &TestOutcome,
+    emulator: Kind,
     only_in_company: bool,
     timed_out: bool,
 ) -> Judged {
+    // A test that fails says so itself, in panics; only what ended its process may be another's fault.
+    let text = match target {
+        TestOutcome::Failed(text) => text.as_str(),
+        TestOutcome::Passed | TestOutcome::Ignored(_) => "",
+    };
+    let fault = faults::told(text.as_bytes(), emulator);
+    let exhausted = termination::exhausted_by_words(text);
     let verdict = match (native, target) {
         (TestOutcome::Passed, TestOutcome::Passed) | (TestOutcome::Ignored(_), TestOutcome::Ignored(_)) => {
             Verdict::Same
         }
         (TestOutcome::Passed, TestOutcome::Failed(_)) if timed_out => Verdict::Timeout,
+        (TestOutcome::Passed, TestOutcome::Failed(_)) if fault.is_some() => Verdict::EmulatorFault,
+        (TestOutcome::Passed, TestOutcome::Failed(_)) if exhausted.is_some() => Verdict::Inconclusive,
         (TestOutcome::Passed, TestOutcome::Failed(_)) if only_in_company => Verdict::Flaky,
         (TestOutcome::Passed, TestOutcome::Failed(_)) => Verdict::CrossFail,
         (TestOutcome::Failed(_), _) => Verdict::FailsNatively,
@@ -128,7 +175,15 @@ pub(crate) fn test(
         let (native, target) = (outcome_text(native), outcome_text(target));
         vec![Difference { place: "outcome".into(), native, target, ..Difference::default() }]
     };
-    let cause = (verdict == Verdict::Flaky).then(|| "fails only in company: alone it passes".to_owned());
+    let cause = match verdict {
+        Verdict::Flaky => Some("fails only in company: alone it passes".to_owned()),
+        Verdict::EmulatorFault => fault.map(|fault| fault.to_string()),
+        Verdict::Inconclusive => exhausted.map(|what| {
+            let end = text.lines().next().unwrap_or_default();
+            termination::one_sided(what, "on the target", end)
+        }),
+        _ => None,
+    };
     Judged { verdict: Some(verdict), cause, differences, ..Judged::default() }
 }
 
@@ -167,8 +222,10 @@ mod tests {
         Expectation {
             test: "*".into(),
             target: TargetPattern::parse("*").unwrap(),
+            target_text: "*".into(),
             verdict: Verdict::Differs,
             reason: "known".into(),
+            issue: None,
             until: until.and_then(Date::parse),
         }
     }
@@ -197,6 +254,7 @@ mod tests {
             cpu: std::time::Duration::ZERO,
             peak_rss_bytes: 0,
             leaked: Vec::new(),
+            emulator_log: Vec::new(),
             roots: Vec::new(),
         };
         let judged = |end: End| {
@@ -215,13 +273,19 @@ mod tests {
     #[test]
     fn a_test_is_judged_by_its_native_outcome() {
         let failed = || TestOutcome::Failed("boom".into());
-        let judged = |native, target| test(&native, &target, false, false).verdict.unwrap();
+        let judged = |native, target| test(&native, &target, Kind::QemuUser, false, false).verdict.unwrap();
         assert_eq!(judged(TestOutcome::Passed, TestOutcome::Passed), Verdict::Same);
         assert_eq!(judged(TestOutcome::Passed, failed()), Verdict::CrossFail);
         assert_eq!(judged(failed(), failed()), Verdict::FailsNatively);
         assert_eq!(judged(failed(), TestOutcome::Passed), Verdict::FailsNatively);
         assert_eq!(judged(TestOutcome::Passed, TestOutcome::Ignored(None)), Verdict::NotRun);
-        assert_eq!(test(&TestOutcome::Passed, &failed(), true, false).verdict, Some(Verdict::Flaky));
-        assert_eq!(test(&TestOutcome::Passed, &failed(), false, true).verdict, Some(Verdict::Timeout));
+        assert_eq!(
+            test(&TestOutcome::Passed, &failed(), Kind::QemuUser, true, false).verdict,
+            Some(Verdict::Flaky)
+        );
+        assert_eq!(
+            test(&TestOutcome::Passed, &failed(), Kind::QemuUser, false, true).verdict,
+            Some(Verdict::Timeout)
+        );
     }
 }

@@ -38,7 +38,7 @@ impl Nests {
             return Ok(None);
         }
         let mut options = planned.options.clone();
-        options.cpu = options.cpu.or_else(|| planned.target.variant().map(str::to_owned));
+        options.cpu = options.cpu.or_else(|| planned.target.cpu_variant().map(str::to_owned));
         let guest = planned.target.machine().map(|machine| (machine, launch));
         let settings = Settings::of(host, &options, guest, None);
         let key = settings.key()?;

@@ -67,6 +67,8 @@ pub(super) struct Task {
     pub(super) passed_natively: Option<Arc<BTreeSet<String>>>,
     /// The how manieth further run of a native side it is, to see what varies; 0 for all that is compared.
     pub(super) probe: u32,
+    /// Whether its native side ended well.
+    pub(super) native_success: bool,
 }
 
 /// What a task came to.
@@ -228,7 +230,12 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
                 varied: task.probe > 0,
             };
             Ok(match starter.start(planned, &start)? {
-                Started::Ran(observation, kind) => Done::Program(observation, kind),
+                Started::Ran(mut observation, kind) => {
+                    if task.native_success && observation.has_failed() {
+                        observation.emulator_log = starter.examine(planned, &start, &observation)?;
+                    }
+                    Done::Program(observation, kind)
+                }
                 Started::Blocked(blocked) => Done::Blocked(blocked),
             })
         }

@@ -328,11 +328,3 @@ fn a_mode_may_take_no_rule_or_no_look() {
     let ignored = How { stdout: StreamMode::Ignore, ..How::default() };
     assert!(outputs(b"a\n", b"b\n", Kind::QemuUser, &ignored).is_equal());
 }
-
-#[test]
-fn an_emulators_own_failure_is_told_from_its_words() {
-    let fault = fault_of(b"x\nqemu: QEMU internal SIGSEGV {code=MAPERR, addr=0x20}\n", Kind::QemuUser);
-    assert_eq!(fault.map(|fault| fault.cause), Some("QEMU itself crashed"));
-    assert_eq!(fault_of(b"qemu: uncaught target signal 11 (Segmentation fault)\n", Kind::QemuUser), None);
-    assert_eq!(fault_of(b"QEMU internal SIGSEGV\n", Kind::QemuUser), None, "the guest's own words");
-}

@@ -177,7 +177,8 @@ impl Coordinator<'_, '_> {
         let expectation =
             planned.and_then(|planned| self.run.plan.expectation(&cell.suite, &cell.case, &planned.target));
         let (verdict, expected) = judge::expect(cell.observed, expectation, self.today);
-        Cell { verdict, expected, ..cell }
+        let issue = expectation.and_then(|expectation| expectation.issue.clone());
+        Cell { verdict, expected, issue, ..cell }
     }
 }
 

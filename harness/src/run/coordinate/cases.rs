@@ -200,6 +200,7 @@ impl Coordinator<'_, '_> {
                         probe: 0,
                         only: Vec::new(),
                         passed_natively: None,
+                        native_success: false,
                     });
                 }
             }
@@ -283,6 +284,7 @@ impl Coordinator<'_, '_> {
             };
             let Some(file) = known.files.get(&planned.target.to_string()) else { continue };
             let (took, passed_natively, file) = (native.took, native.passed.clone(), file.clone());
+            let native_success = matches!(&*native.done, Done::Program(seen, _) if seen.end.is_success());
             let limit = self.target_limit(case, index, took);
             let task = Task {
                 guest: guest.clone(),
@@ -294,6 +296,7 @@ impl Coordinator<'_, '_> {
                 probe: 0,
                 only: Vec::new(),
                 passed_natively,
+                native_success,
             };
             self.known[place.0].cases[place.1].cells[index] = CellState::Running;
             self.push(task);
@@ -306,7 +309,7 @@ impl Coordinator<'_, '_> {
             let judged = Judged { verdict: Some(cell.observed), ..Judged::default() };
             let fresh = self.cell(guest, &cell.case, planned, Kind::Native, judged);
             let (verdict, repeat, expected) = (fresh.verdict, fresh.repeat, fresh.expected);
-            Event::Cell(Cell { verdict, repeat, expected, ..cell })
+            Event::Cell(Cell { verdict, repeat, expected, issue: fresh.issue, ..cell })
         });
         let events: Vec<Event> = cells.chain(entry.not_run.into_iter().map(Event::NotRun)).collect();
         if !cached::is_good(&events) && self.run.resumed.is_none() {

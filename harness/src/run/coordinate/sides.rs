@@ -6,8 +6,9 @@
 use triplecheck_emulators::launch::Kind;
 
 use super::Coordinator;
-use crate::compare::{self, Difference};
+use crate::compare::Difference;
 use crate::events::{Event, NotRun};
+use crate::faults;
 use crate::libtest::TestOutcome;
 use crate::observation::Observation;
 use crate::plan::PlannedTarget;
@@ -83,7 +84,7 @@ impl Coordinator<'_, '_> {
         let (natively, here) = (native.bad_ends.first(), tests.bad_ends.first());
         let bad_end = here.or(natively)?;
         let emulator = tests.kind.unwrap_or(Kind::Native);
-        let fault = here.and_then(|here| compare::fault_of(here.told.as_bytes(), emulator));
+        let fault = here.and_then(|here| faults::told(here.told.as_bytes(), emulator));
         let verdict = match (natively, &fault) {
             (Some(_), _) => Verdict::FailsNatively,
             (None, Some(_)) => Verdict::EmulatorFault,
@@ -99,8 +100,7 @@ impl Coordinator<'_, '_> {
             target: text(here),
             ..Difference::default()
         };
-        let cause = fault
-            .map_or_else(|| company(&bad_end.during), |fault| format!("{}: {}", fault.cause, fault.line));
+        let cause = fault.map_or_else(|| company(&bad_end.during), |fault| fault.to_string());
         let judged = Judged {
             verdict: Some(verdict),
             cause: Some(cause),
@@ -119,8 +119,7 @@ impl Coordinator<'_, '_> {
         native: Option<&Observation>,
         target: Option<(&Observation, Kind)>,
     ) -> Event {
-        let fault =
-            target.and_then(|(observation, emulator)| compare::fault_of(&observation.stderr, emulator));
+        let fault = target.and_then(|(observation, emulator)| faults::told(&observation.stderr, emulator));
         let verdict = match (native, &fault) {
             (Some(_), _) => Verdict::FailsNatively,
             (None, Some(_)) => Verdict::EmulatorFault,
@@ -143,7 +142,7 @@ impl Coordinator<'_, '_> {
         };
         let judged = Judged {
             verdict: Some(verdict),
-            cause: fault.map(|fault| format!("{}: {}", fault.cause, fault.line)),
+            cause: fault.map(|fault| fault.to_string()),
             differences: vec![difference],
             ..Judged::default()
         };

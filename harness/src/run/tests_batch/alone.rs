@@ -155,6 +155,7 @@ mod tests {
             cpu: Duration::ZERO,
             peak_rss_bytes: 0,
             leaked: Vec::new(),
+            emulator_log: Vec::new(),
             roots: Vec::new(),
         }
     }
