@@ -37,13 +37,13 @@ pub(crate) fn work_inside<R, E>(
     prepare: impl FnOnce(Pid) -> Result<(), E>,
     work: impl FnOnce() -> Result<R, E>,
 ) -> io::Result<Result<R, E>> {
-    let (signal, mut begin) = io::pipe()?;
+    let (signal, mut starter) = io::pipe()?;
     let mut plan =
         Plan { signal: signal.as_raw_fd(), parent: getpid().as_raw_pid(), work: Some(work), result: None };
     let mut stack = vec![0_u8; STACK_BYTES];
     let child = clone(namespaces, &mut stack, &mut plan)?;
     let prepared = prepare(child);
-    let begun = prepared.is_ok() && begin.write_all(&[0]).is_ok();
+    let begun = prepared.is_ok() && starter.write_all(&[0]).is_ok();
     if !begun {
         let _ = kill_process(child, Signal::KILL);
     }
