@@ -2,8 +2,8 @@
 //!
 //! Owns signal dispositions and masks, the start of the guest, and the reaping of children with what they used up; in
 //! `unix/hook.rs` what a hook needs that becomes its guest, in `unix/guard.rs` what one needs that stays, in
-//! `unix/terminal.rs` the mode of a terminal whose keys are listened to. It must never decide anything: every function does one
-//! thing and says what came of it.
+//! `unix/inside.rs` a child in new namespaces, in `unix/terminal.rs` the mode of a terminal whose keys are listened to. It
+//! must never decide anything: every function does one thing and says what came of it.
 //!
 //! The guest is started with `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn` does, and not with `posix_spawn` itself,
 //! because that can neither set `PR_SET_PDEATHSIG` nor tell a missing directory from a missing program. `fork` would
@@ -24,12 +24,14 @@ use rustix::process::Pid;
 
 mod guard;
 mod hook;
+mod inside;
 mod terminal;
 
 pub(crate) use guard::{
     act_by_default, become_stream, close_all_but, die_with, every_signal, send, take_signal,
 };
 pub(crate) use hook::{Fork, environment, execute, fork, leave, restore_signals, started_by_binfmt, unshare};
+pub(crate) use inside::work_inside;
 pub(crate) use terminal::{
     is_ignored, is_in_front, listen_to_keys, restore_terminal, restore_terminal_and_obey, restore_terminal_on,
 };

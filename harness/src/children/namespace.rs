@@ -2,10 +2,13 @@
 //! else on the machine sees anything of it.
 //!
 //! Since Linux 6.7 every user namespace may have registrations of its own. What is done, and why in this order:
-//! 1. A child of ours enters new user and mount namespaces, mounts `binfmt_misc` and registers. It is a child so that
-//!    whatever is forbidden on the way (containers and some distributions forbid much) leaves us as we were.
-//! 2. We join it: one call, which fails as a whole or not at all.
-//! 3. The child ends. The namespaces live on with us.
+//! 1. A child of ours is born into new user and mount namespaces, mounts `binfmt_misc` and registers. It is a child so
+//!    that whatever is forbidden on the way (containers and some distributions forbid much) leaves us as we were.
+//! 2. It opens its namespaces for us and ends. They live on in the descriptors.
+//! 3. We join them.
+//!
+//! The child shares our memory and descriptors and is waited for once ([`unix::work_inside`]): on a busy machine each
+//! change between the two is dearer than all that they do.
 //!
 //! User ids: a privileged parent (root) writes an identity map of everything it sees itself into the child's namespace,
 //! and owners, groups and `chown` are as before. Anybody else may map one id, and only id 0 may register; so the child is
@@ -15,26 +18,25 @@
 //! ordinary user the supplementary groups, which show as the overflow group.
 
 use std::fs;
-use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
-use std::os::fd::AsFd as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount};
 use rustix::process::{
-    Pid, PidfdFlags, WaitOptions, getegid, geteuid, parent_process_death_signal, pidfd_open,
-    set_parent_process_death_signal, waitpid,
+    Pid, fchdir, getegid, geteuid, parent_process_death_signal, set_parent_process_death_signal,
 };
-use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::registrations;
-use crate::unix::{self, Fork};
+use crate::unix;
 
 /// What was tried when it did not work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 enum Step {
-    Fork = 1,
+    Fork,
     Unshare,
     Map,
     Mount,
@@ -53,17 +55,6 @@ pub struct CannotEnter {
 }
 
 impl Step {
-    const ALL: [Step; 8] = [
-        Step::Fork,
-        Step::Unshare,
-        Step::Map,
-        Step::Mount,
-        Step::Register,
-        Step::Join,
-        Step::Return,
-        Step::Read,
-    ];
-
     fn text(self) -> &'static str {
         match self {
             Step::Fork => "a process cannot be started",
@@ -74,7 +65,7 @@ impl Step {
             }
             Step::Register => "binfmt_misc takes no registration in a user namespace (Linux 6.7 or later)",
             Step::Join => "the user namespace cannot be joined",
-            Step::Return => "the own user id cannot be taken again",
+            Step::Return => "the user namespace can be joined only in part",
             Step::Read => "what is to be registered cannot be read",
         }
     }
@@ -121,86 +112,44 @@ pub(crate) fn enter(lines: &[Vec<u8>]) -> Result<(), CannotEnter> {
     enter_by(Mapping::OwnToRoot, lines)
 }
 
+/// What the child leaves us.
+struct Made {
+    user: OwnedFd,
+    mount: OwnedFd,
+    /// Where it stands, in its own mounts: joining them leads to their root.
+    directory: OwnedFd,
+}
+
 fn enter_by(mapping: Mapping, lines: &[Vec<u8>]) -> Result<(), CannotEnter> {
     let own = (geteuid().as_raw(), getegid().as_raw());
-    let (up_reader, up_writer) = io::pipe().map_err(|error| Step::Fork.failed(error))?;
-    let (down_reader, down_writer) = io::pipe().map_err(|error| Step::Fork.failed(error))?;
     // A change of credentials takes it away; only our own parent can have set it, so it is the guest's by right.
     let death_signal = parent_process_death_signal().unwrap_or(None);
-    let child = match unix::fork().map_err(|error| Step::Fork.failed(error))? {
-        Fork::Child => {
-            drop((up_reader, down_writer));
-            let mut wire = Wire { reader: down_reader, writer: up_writer };
-            let served = catch_unwind(AssertUnwindSafe(|| serve(mapping, own, lines, &mut wire)));
-            unix::leave(u8::from(served.is_err()));
-        }
-        Fork::Parent(child) => child,
+    let map = |child| match mapping {
+        Mapping::Identity => map_all(child).map_err(|error| Step::Map.failed(error)),
+        Mapping::OwnToRoot => Ok(()),
     };
-    drop((up_writer, down_reader));
-    let mut wire = Wire { reader: up_reader, writer: down_writer };
-    let joined = join(mapping, own, child, &mut wire);
-    // Its end of file is the child's sign to end.
-    drop(wire);
-    let _ = waitpid(Some(child), WaitOptions::empty());
+    let made = unix::work_inside(libc::CLONE_NEWUSER | libc::CLONE_NEWNS, map, || make(mapping, own, lines));
+    let joined = made.map_err(not_born)?.and_then(|made| join(mapping, own, &made));
     if death_signal.is_some() {
         let _ = set_parent_process_death_signal(death_signal);
     }
     joined
 }
 
-/// The two pipes between parent and child: one byte for "go on", five for how it went.
-struct Wire {
-    reader: PipeReader,
-    writer: PipeWriter,
+/// Why there is no child: for want of a process, or because namespaces are refused or used up.
+fn not_born(error: io::Error) -> CannotEnter {
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    let step = match code {
+        None | Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => Step::Fork,
+        Some(_) => Step::Unshare,
+    };
+    step.failed(error)
 }
 
-impl Wire {
-    fn go_on(&mut self) -> io::Result<()> {
-        self.writer.write_all(&[0])
-    }
-
-    fn wait(&mut self) -> io::Result<()> {
-        self.reader.read_exact(&mut [0])
-    }
-
-    /// Says that all is done, or which step was refused and why.
-    fn tell(&mut self, done: &Result<(), CannotEnter>) -> io::Result<()> {
-        let (step, errno) = match done {
-            Ok(()) => (0, 0),
-            Err(error) => (error.step as u8, error.source.raw_os_error().unwrap_or(0)),
-        };
-        let [a, b, c, d] = errno.to_le_bytes();
-        self.writer.write_all(&[step, a, b, c, d])
-    }
-
-    fn hear(&mut self) -> Result<(), CannotEnter> {
-        let mut said = [0; 5];
-        self.reader.read_exact(&mut said).map_err(|error| Step::Fork.failed(error))?;
-        let [step, errno @ ..] = said;
-        match Step::ALL.into_iter().find(|known| *known as u8 == step) {
-            None => Ok(()),
-            Some(step) => Err(step.failed(io::Error::from_raw_os_error(i32::from_le_bytes(errno)))),
-        }
-    }
-}
-
-/// The child: makes the namespaces and waits until they have been joined, or the parent is gone.
-fn serve(mapping: Mapping, own: (u32, u32), lines: &[Vec<u8>], wire: &mut Wire) {
-    let done = make(mapping, own, lines, wire);
-    if wire.tell(&done).is_ok() {
-        let _ = wire.wait();
-    }
-}
-
-fn make(mapping: Mapping, own: (u32, u32), lines: &[Vec<u8>], wire: &mut Wire) -> Result<(), CannotEnter> {
-    unix::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS).map_err(|error| Step::Unshare.failed(error))?;
-    match mapping {
-        Mapping::OwnToRoot => {
-            map_one("self", (own.0, 0), (own.1, 0)).map_err(|error| Step::Map.failed(error))?;
-        }
-        Mapping::Identity => {
-            wire.tell(&Ok(())).and_then(|()| wire.wait()).map_err(|error| Step::Map.failed(error))?;
-        }
+/// The child: fills its namespaces, and opens them.
+fn make(mapping: Mapping, own: (u32, u32), lines: &[Vec<u8>]) -> Result<Made, CannotEnter> {
+    if mapping == Mapping::OwnToRoot {
+        map_one("self", (own.0, 0), (own.1, 0)).map_err(|error| Step::Map.failed(error))?;
     }
     let directory = registrations::DIRECTORY;
     mount("binfmt_misc", directory, "binfmt_misc", MountFlags::empty(), None)
@@ -208,23 +157,27 @@ fn make(mapping: Mapping, own: (u32, u32), lines: &[Vec<u8>], wire: &mut Wire) -
     let register = fs::File::options().write(true).open(Path::new(directory).join("register"));
     let mut register = register.map_err(|error| Step::Register.failed(error))?;
     // One write is one registration.
-    lines.iter().try_for_each(|line| register.write_all(line)).map_err(|error| Step::Register.failed(error))
+    lines
+        .iter()
+        .try_for_each(|line| register.write_all(line))
+        .map_err(|error| Step::Register.failed(error))?;
+    let opened = |path, flags| {
+        open(path, flags | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| Step::Join.failed(errno))
+    };
+    Ok(Made {
+        user: opened("/proc/self/ns/user", OFlags::RDONLY)?,
+        mount: opened("/proc/self/ns/mnt", OFlags::RDONLY)?,
+        directory: opened(".", OFlags::PATH | OFlags::DIRECTORY)?,
+    })
 }
 
-/// The parent: writes the child's map where that is its part, and follows it.
-fn join(mapping: Mapping, own: (u32, u32), child: Pid, wire: &mut Wire) -> Result<(), CannotEnter> {
-    if mapping == Mapping::Identity {
-        wire.hear()?;
-        map_all(child).map_err(|error| Step::Map.failed(error))?;
-        wire.go_on().map_err(|error| Step::Fork.failed(error))?;
-    }
-    wire.hear()?;
-    let pidfd = pidfd_open(child, PidfdFlags::empty()).map_err(|errno| Step::Join.failed(errno))?;
-    let both = ThreadNameSpaceType::USER | ThreadNameSpaceType::MOUNT;
-    move_into_thread_name_spaces(pidfd.as_fd(), both).map_err(|errno| Step::Join.failed(errno))?;
-    // The new mount namespace begins at its root; the child stands where we stood.
-    let directory = format!("/proc/{}/cwd", child.as_raw_nonzero());
-    rustix::process::chdir(directory).map_err(|errno| Step::Return.failed(errno))?;
+/// The parent: follows the child.
+fn join(mapping: Mapping, own: (u32, u32), made: &Made) -> Result<(), CannotEnter> {
+    move_into_link_name_space(made.user.as_fd(), Some(LinkNameSpaceType::User))
+        .map_err(|errno| Step::Join.failed(errno))?;
+    move_into_link_name_space(made.mount.as_fd(), Some(LinkNameSpaceType::Mount))
+        .and_then(|()| fchdir(&made.directory))
+        .map_err(|errno| Step::Return.failed(errno))?;
     if mapping == Mapping::OwnToRoot && own != (0, 0) {
         unix::unshare(libc::CLONE_NEWUSER).map_err(|error| Step::Return.failed(error))?;
         map_one("self", (0, own.0), (0, own.1)).map_err(|error| Step::Return.failed(error))?;
