@@ -260,7 +260,7 @@ fn whatever_a_test_prints_the_others_keep_their_verdicts() {
     }
     run(project(&["prints"]).path(), &[]).check(&[
         ("prints::a_nul_and_no_utf8", "same", ""),
-        ("prints::b_a_gibibyte", "cross-fail", "more than 16777216 bytes of output"),
+        ("prints::b_a_gibibyte", "cross-fail", "bytes of output"),
         ("prints::c_passes", "same", ""),
         ("prints::d_fails", "cross-fail", "captured"),
     ]);
