@@ -1,5 +1,5 @@
 //! Which feature of its processor an instruction needs, for those that processors of one family may lack. From the
-//! manuals of Intel, Arm, RISC-V International, OpenPOWER and IBM; not a disassembler: what is not in the tables is told
+//! manuals of Intel, Arm, RISC-V International and IBM; not a disassembler: what is not in the tables is told
 //! by its bytes.
 
 use triplecheck_emulators::machine::Machine;
@@ -144,8 +144,8 @@ fn x86(code: &[u8]) -> Option<&'static str> {
     }
     match x86.rest {
         [0x62, ..] => Some("AVX-512"),
-        [0xc5, second, opcode, ..] => vex(1, second & 3, second & 4 != 0, *opcode),
-        [0xc4, second, third, opcode, ..] => vex(second & 31, third & 3, third & 4 != 0, *opcode),
+        [0xc5, second, opcode, ..] => Some(vex(1, second & 3, second & 4 != 0, *opcode)),
+        [0xc4, second, third, opcode, ..] => Some(vex(second & 31, third & 3, third & 4 != 0, *opcode)),
         [0x0f, 0x38, opcode, ..] => map_38(x86.prefix, *opcode),
         [0x0f, 0x3a, opcode, ..] => map_3a(*opcode),
         [0x0f, opcode, rest @ ..] => map_0f(&x86, *opcode, rest.first().copied()),
@@ -155,8 +155,8 @@ fn x86(code: &[u8]) -> Option<&'static str> {
 }
 
 /// Instructions in the newer encoding.
-fn vex(map: u8, prefix: u8, is_256: bool, opcode: u8) -> Option<&'static str> {
-    Some(match (map, opcode) {
+fn vex(map: u8, prefix: u8, is_256: bool, opcode: u8) -> &'static str {
+    match (map, opcode) {
         (2, 0x96..=0x9f | 0xa6..=0xaf | 0xb6..=0xbf) => "FMA",
         (2, 0xf2 | 0xf3) => "BMI1",
         (2, 0xf7) if prefix == 0 => "BMI1",
@@ -170,7 +170,7 @@ fn vex(map: u8, prefix: u8, is_256: bool, opcode: u8) -> Option<&'static str> {
         (1, 0x60..=0x76 | 0xd1..=0xd5 | 0xd7..=0xe5 | 0xe8..=0xef | 0xf1..=0xfe) if is_256 => "AVX2",
         (2, 0x00..=0x0b | 0x1c..=0x1e | 0x20..=0x25 | 0x28..=0x2b | 0x30..=0x41) if is_256 => "AVX2",
         _ => "AVX",
-    })
+    }
 }
 
 fn map_38(prefix: u8, opcode: u8) -> Option<&'static str> {
@@ -223,8 +223,8 @@ fn map_0f(x86: &X86<'_>, opcode: u8, next: Option<u8>) -> Option<&'static str> {
         },
         (0x66 | 0xf2, 0x7c | 0x7d | 0xd0) | (0xf2, 0xf0 | 0x12) | (0xf3, 0x12 | 0x16) => "SSE3",
         (_, 0x40..=0x4f) => "CMOV",
-        (0x66 | 0xf2, 0x10..=0x17 | 0x28..=0x2f | 0x50..=0x7f | 0xc2 | 0xc4..=0xc6 | 0xd0..=0xfe) => "SSE2",
-        (0xf3, 0x6f | 0x7e | 0x7f | 0x5a | 0x5b | 0xe6 | 0xd6) => "SSE2",
+        (0x66 | 0xf2, 0x10..=0x17 | 0x28..=0x2f | 0x50..=0x7f | 0xc2 | 0xc4..=0xc6 | 0xd0..=0xfe)
+        | (0xf3, 0x6f | 0x7e | 0x7f | 0x5a | 0x5b | 0xe6 | 0xd6) => "SSE2",
         (_, 0x10..=0x17 | 0x28..=0x2f | 0x50..=0x5f | 0xc2 | 0xc6) => "SSE",
         (_, 0x60..=0x7f | 0xd1..=0xfe) => "MMX",
         _ => return None,

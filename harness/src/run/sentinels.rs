@@ -25,10 +25,13 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// forked (ETXTBSY).
 const STARTS_MAX: usize = 3;
 
+/// Why nothing of a target is believed, if that is so.
+type Proof = Result<(), Blocked>;
+
 /// What is known of the targets so far; shared by all workers.
 #[derive(Default)]
 pub(super) struct Sentinels {
-    proofs: Mutex<HashMap<String, Arc<OnceLock<Result<(), Blocked>>>>>,
+    proofs: Mutex<HashMap<String, Arc<OnceLock<Proof>>>>,
 }
 
 impl Sentinels {
@@ -56,7 +59,7 @@ impl Sentinels {
 }
 
 /// Starts the sentinel. The outer error is the world's.
-fn prove(starter: &Starter<'_>, planned: &PlannedTarget, dir: &Path) -> Result<Result<(), Blocked>> {
+fn prove(starter: &Starter<'_>, planned: &PlannedTarget, dir: &Path) -> Result<Proof> {
     let text = nonce();
     // Of systems without one, and of a command that the user gave, nothing is asked.
     let made = programs::sentinel(&planned.target, &text).filter(|_| planned.options.custom.is_none());

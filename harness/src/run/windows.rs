@@ -67,8 +67,7 @@ pub(super) fn end(status: &Path, wine: End) -> End {
 }
 
 fn words(record: [u8; 8]) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = record;
-    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+    [0, 4].map(|at| u32::from_le_bytes(std::array::from_fn(|index| record[at + index])))
 }
 
 fn without_record(wine: &End) -> End {
