@@ -204,6 +204,10 @@ fn a_stress_run_counts_how_often_things_go_wrong() {
     assert_eq!(report["cells"].as_array().unwrap().len(), 3, "one cell for all its runs");
     assert_eq!(["often", "always", "well"].map(|name| project.count(name)), [6, 6, 6]);
     assert_eq!(report["guests_started"], 36, "natively as often");
+    std::fs::remove_file(project.path("often.count")).unwrap();
+    let report = project.report(&["--repeat", "50", "--fail-fast", "often"]);
+    let counts = &cell(&report, "often")["repeated"];
+    assert_eq!((&counts["runs"], &counts["findings"]), (&3.into(), &1.into()), "until it fails: {report:#}");
     let report = project.report(&["well"]);
     assert_eq!(report["guests_started"], 2, "what a stress run found is nobody else's result");
 }

@@ -11,7 +11,6 @@ use super::cached::{Cached, Keys, Place};
 use super::guests::{Guest, GuestCase, Guests};
 use super::judge::{self, Judged, Runs};
 use super::keep;
-use super::patience::{self, Limit};
 use super::schedule::{Done, News, Queue, Task};
 use super::speeds::{self, Speeds};
 use super::tests_batch::Tests;
@@ -34,6 +33,7 @@ use noise::Steadiness;
 mod again;
 mod cases;
 mod ending;
+mod limits;
 mod natives;
 mod noise;
 mod sides;
@@ -152,56 +152,6 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         self.run.stop.is_stopped()
     }
 
-    /// What the native side of a case is given.
-    fn native_limit(&self, case: &GuestCase, kind: &ProgramKind) -> Limit {
-        let weight = match kind {
-            ProgramKind::Plain => patience::Weight::Program,
-            ProgramKind::CargoTest { .. } | ProgramKind::CargoDoc { .. } | ProgramKind::HostOnly => {
-                patience::Weight::Tests
-            }
-        };
-        let unasked = || Limit::native(weight, speeds::load(self.run.jobs));
-        case.plan.timeout.map_or_else(unasked, Limit::asked)
-    }
-
-    /// What a target's run of a case is given, whose native side took so long.
-    fn target_limit(&self, case: &GuestCase, target: usize, native: Duration) -> Limit {
-        let planned = &self.run.plan.targets[target];
-        let measured = self.speeds.of(&self.emulator_name(target));
-        let kind = self.guests.kind(&planned.target);
-        let unasked = || Limit::derived(native, kind, measured, speeds::load(self.run.jobs));
-        case.plan.timeout.or(planned.timeout).map_or_else(unasked, Limit::asked)
-    }
-
-    /// Under what name it is kept how fast a target's emulator is: another version is another emulator.
-    fn emulator_name(&self, target: usize) -> String {
-        let known = self.recorder.summary.run.as_ref().and_then(|run| run.targets.get(target));
-        let words = known.map(|info| {
-            let parts = [Some(&info.target), info.emulator.as_ref(), info.emulator_version.as_ref()];
-            parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
-        });
-        words.unwrap_or_default()
-    }
-
-    /// Notes how long a target's run took, if it came to its own end and is comparable with the native one.
-    fn learn(&mut self, task: &Task, target: usize, native: Duration, done: &Done) {
-        let wall = match done {
-            Done::Program(observation, _) => match observation.end {
-                End::Exited { .. } | End::Signalled { .. } => Some(observation.wall),
-                End::TimedOut { .. }
-                | End::OutputLimit { .. }
-                | End::NotStarted { .. }
-                | End::Interrupted => None,
-            },
-            Done::Tests(tests) => tests.timed_out.is_empty().then_some(tests.wall),
-            Done::Blocked(_) => None,
-        };
-        if let Some(wall) = wall.filter(|_| task.only.is_empty() && !self.stopped()) {
-            let name = self.emulator_name(target);
-            self.speeds.learn(&name, native, wall);
-        }
-    }
-
     fn native_done(&mut self, task: &Task, done: Done) -> Result<()> {
         let (guest, case) = (task.guest.clone(), task.place.1);
         if task.only.is_empty() {
@@ -304,7 +254,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         };
         let place = (task.place.0, task.place.1, target);
         let told = events.into_iter().map(|event| match event {
-            Event::Cell(cell) => Event::Cell(self.told_if_late(place, limited(cell, &task.limit))),
+            Event::Cell(cell) => Event::Cell(self.told_if_late(place, limits::told(cell, &task.limit))),
             event => event,
         });
         let told = told.collect();
@@ -473,10 +423,4 @@ impl<'a, 'r> Coordinator<'a, 'r> {
 fn passed(tests: &Tests) -> BTreeSet<String> {
     let passed = tests.outcomes.iter().filter(|(_, outcome)| matches!(outcome, TestOutcome::Passed));
     passed.map(|(name, _)| name.clone()).collect()
-}
-
-/// Tells a cell the deadline that it had, and how that came about where it was missed.
-fn limited(cell: Cell, limit: &Limit) -> Cell {
-    let missed = (cell.observed == Verdict::Timeout).then(|| format!("no end within {limit}"));
-    Cell { limit_ms: millis(limit.deadline), cause: missed.or(cell.cause), ..cell }
 }

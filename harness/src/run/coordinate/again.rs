@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::Coordinator;
+use super::{Coordinator, ending};
 use crate::error::Result;
 use crate::events::{Cell, Event};
 use crate::plan::Retries;
@@ -99,8 +99,10 @@ impl Coordinator<'_, '_> {
             event => event,
         });
         let finished = finished.collect();
+        // What is settled counts as told.
+        self.found(place, finished)?;
         self.settle((place.0, place.1), place.2);
-        self.found(place, finished)
+        Ok(())
     }
 
     /// What the runs so far and one more amount to.
@@ -143,7 +145,8 @@ impl Coordinator<'_, '_> {
         let place = (task.place.0, task.place.1, target);
         let next = Task { number: task.number + 1, ..task.clone() };
         if self.run.repeat > 1 {
-            return (task.number < self.run.repeat).then_some((None, next));
+            let enough = self.run.fail_fast && events.iter().any(ending::is_finding);
+            return (task.number < self.run.repeat && !enough).then_some((None, next));
         }
         let retries = self.run.plan.retries(&task.guest.suite);
         let wanted: Vec<String> = events

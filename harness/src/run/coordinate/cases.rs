@@ -267,10 +267,11 @@ impl Coordinator<'_, '_> {
         target: usize,
         blocked: &Blocked,
     ) -> Result<()> {
-        self.settle(place, target);
         let planned = &self.run.plan.targets[target];
         let not_run = blocked.not_run(&guest.suite, &guest.cases[place.1].name, &planned.target);
-        self.recorder.record(Event::NotRun(not_run))
+        self.recorder.record(Event::NotRun(not_run))?;
+        self.settle(place, target);
+        Ok(())
     }
 
     /// Queues the targets whose programs are there, after their native side.

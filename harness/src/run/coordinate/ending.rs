@@ -34,8 +34,6 @@ impl Coordinator<'_, '_> {
 
     /// Records events, and sees whether one of them is the first finding.
     pub(super) fn record_all(&mut self, events: Vec<Event>) -> Result<()> {
-        let is_finding =
-            |event: &Event| matches!(event, Event::Cell(cell) if cell.verdict.weight() == Weight::Finding);
         let finding = events.iter().any(is_finding);
         events.into_iter().try_for_each(|event| self.recorder.record(event))?;
         if finding && self.run.fail_fast {
@@ -100,4 +98,9 @@ impl Coordinator<'_, '_> {
         words.extend(self.run.tail.iter().cloned());
         Blocked { reason: reason.to_owned(), fix: Some(words.join(" ")) }
     }
+}
+
+/// Whether an event is a finding.
+pub(super) fn is_finding(event: &Event) -> bool {
+    matches!(event, Event::Cell(cell) if cell.verdict.weight() == Weight::Finding)
 }

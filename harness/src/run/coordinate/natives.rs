@@ -117,6 +117,9 @@ impl Coordinator<'_, '_> {
     /// The cell as `flaky`, if it came out as native only because native was tried again.
     pub(super) fn told_if_late(&self, place: Place, cell: Cell) -> Cell {
         let late = &self.known[place.0].cases[place.1].odd.late;
+        if late.is_empty() {
+            return cell;
+        }
         let Some(number) = late.get(&self.test_name(place, &cell)).copied() else { return cell };
         if cell.observed.weight() != Weight::Good {
             return cell;
