@@ -22,6 +22,7 @@ pub mod prepare;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod runs;
 pub mod setup;
 pub mod shell;
 pub mod supervise;
