@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::children::Policy;
+use crate::report::Format;
 
 mod cargo;
 mod control;
@@ -37,6 +38,8 @@ pub enum Command {
     Wrap(WrapArgs),
     /// The emulator that would run a triple or a file, its command line, and why
     Which(WhichArgs),
+    /// Any report again, from the events of a run that has ended, goes on, or was killed
+    Report(ReportArgs),
     /// Every target, and whether it can be built and run here
     Targets(TargetsArgs),
     /// What is missing, broken or too old for a target, and the fix
@@ -69,6 +72,10 @@ pub struct RunArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
+    /// Write this report too: text, json, junit, html, markdown, github or gitlab; `-` is standard output. May be
+    /// repeated
+    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = parse_report)]
+    pub reports: Vec<ReportFile>,
     /// How many guests run at once [default: the number of processors]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<usize>,
@@ -174,6 +181,51 @@ pub struct WhichArgs {
     /// How the emulator is chosen.
     #[command(flatten)]
     pub lookup: LookupArgs,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// How it is written
+    #[arg(short, long, value_enum, default_value = "text", hide_possible_values = false)]
+    pub format: Format,
+    /// Write it to this file, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Whatever could not run is an error
+    #[arg(long)]
+    pub require: bool,
+    /// A run's name, or its directory; the last run where none is given
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+/// A report and the file that it goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFile {
+    /// How it is written.
+    pub format: Format,
+    /// Where it goes; `-` is standard output.
+    pub file: PathBuf,
+}
+
+/// `html=report.html`.
+fn parse_report(text: &str) -> Result<ReportFile, String> {
+    let example = "write it as FORMAT=FILE, such as `junit=report.xml`";
+    let (format, file) = text.split_once('=').ok_or(example)?;
+    let format = <Format as clap::ValueEnum>::from_str(format, false).map_err(|_| {
+        let known: Vec<String> = <Format as clap::ValueEnum>::value_variants()
+            .iter()
+            .filter_map(|format| {
+                Some(format!("`{}`", clap::ValueEnum::to_possible_value(format)?.get_name()))
+            })
+            .collect();
+        format!("there is no report format `{format}`; known are {}", known.join(", "))
+    })?;
+    if file.is_empty() {
+        return Err(example.to_owned());
+    }
+    Ok(ReportFile { format, file: PathBuf::from(file) })
 }
 
 /// `targets`.

@@ -59,6 +59,7 @@ pub struct Comparison {
 
 /// One thing that differs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Difference {
     /// `status`, `stdout`, `stderr` or `file NAME`.
     pub place: String,

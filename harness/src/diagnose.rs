@@ -15,6 +15,7 @@ use crate::verdict::{Verdict, Weight};
 
 /// All cells with one cause.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The verdict of each of its cells.
     pub verdict: Verdict,

@@ -7,6 +7,7 @@
 use std::io::{BufRead as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Difference, Rule};
@@ -19,6 +20,7 @@ pub const SCHEMA: u32 = 1;
 
 /// One event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// The first line of every run.
@@ -62,6 +64,7 @@ pub enum Event {
 
 /// What a run is about.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunStarted {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -79,6 +82,12 @@ pub struct RunStarted {
     pub rustc: Option<String>,
     /// The targets in the order of the report.
     pub targets: Vec<TargetInfo>,
+    /// The suites that were asked for, in the order of the manifest.
+    #[serde(default)]
+    pub suites: Vec<SuiteInfo>,
+    /// The file that describes the suites, relative to the project; `None` for a cargo project without a manifest.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub manifest: Option<String>,
     /// The run that this one takes up, the first one where that took up another.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resumed: Option<String>,
@@ -89,8 +98,19 @@ pub struct RunStarted {
     pub command: Vec<String>,
 }
 
+/// A suite of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SuiteInfo {
+    /// Its name.
+    pub name: String,
+    /// Where the relative paths of its programs' messages start, relative to the project: where its compiler ran.
+    pub sources: String,
+}
+
 /// A target of the run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TargetInfo {
     /// The triple, with its variant.
     pub target: String,
@@ -106,6 +126,7 @@ pub struct TargetInfo {
 
 /// A build that failed for one target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BuildFailure {
     /// The target.
     pub target: String,
@@ -117,6 +138,7 @@ pub struct BuildFailure {
 
 /// A native run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Observed {
     /// The suite.
     pub suite: String,
@@ -130,6 +152,7 @@ pub struct Observed {
 
 /// A decided cell.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cell {
     /// The suite.
     pub suite: String,
@@ -185,6 +208,7 @@ pub struct Cell {
 
 /// One of several runs of a cell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Try {
     /// What it amounted to.
     pub verdict: Verdict,
@@ -196,6 +220,7 @@ pub struct Try {
 
 /// What the runs of a stress run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Repeated {
     /// How often the cell was run, natively and on the target.
     pub runs: u32,
@@ -212,6 +237,7 @@ fn is_zero(number: &u64) -> bool {
 
 /// A rule and how often it was needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RuleCount {
     /// The rule.
     pub rule: Rule,
@@ -221,6 +247,7 @@ pub struct RuleCount {
 
 /// A cell that did not run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct NotRun {
     /// The suite.
     pub suite: String,
@@ -248,6 +275,7 @@ impl NotRun {
 
 /// An expectation that met no cell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unmatched {
     /// Its pattern of cases.
     pub test: String,
@@ -270,6 +298,8 @@ impl Log {
     /// Starts a new file.
     pub fn create(path: &Path) -> Result<Self> {
         let file = fs_err::File::create_new(path).about("create", path)?;
+        // Readers ask by it whether the run goes on. Nobody else writes here, so that nothing depends on getting it.
+        let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
         Ok(Self { path: path.to_owned(), file })
     }
 
@@ -282,32 +312,66 @@ impl Log {
     }
 }
 
-/// Reads the events of a run. A last line cut short (the machine died while it was written) is left out.
-pub fn read(path: &Path) -> Result<Vec<Event>> {
+/// What could be read of a run's events.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// The events, in order.
+    pub events: Vec<Event>,
+    /// Lines that are no events, as [`Damage`]. What stands around them is kept.
+    pub damage: Vec<Damage>,
+}
+
+/// A line that is no event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// Its number, from 1.
+    pub line: usize,
+    /// Why it is none.
+    pub why: String,
+}
+
+/// Reads the events of a run. A last line cut short (the run goes on, or the machine died while it was written) is left
+/// out; any other line that is no event is told.
+///
+/// # Errors
+/// When the file cannot be read, or was written by a newer version.
+pub fn read(path: &Path) -> Result<Recorded> {
     let file = fs_err::File::open(path).about("read", path)?;
-    let mut events = Vec::new();
-    let mut lines = std::io::BufReader::new(file).split(b'\n').enumerate().peekable();
-    while let Some((number, line)) = lines.next() {
-        let line = line.about("read", path)?;
+    let mut recorded = Recorded::default();
+    let mut reader = std::io::BufReader::new(file);
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        if reader.read_until(b'\n', &mut line).about("read", path)? == 0 {
+            break;
+        }
+        let whole = line.ends_with(b"\n");
         match serde_json::from_slice::<Event>(&line) {
-            Ok(Event::RunStarted(run)) if run.schema > SCHEMA => {
-                return Err(Error::user(format!(
-                    "`{}` was written by a newer triplecheck ({}, schema {})",
-                    path.display(),
-                    run.version,
-                    run.schema
-                ))
-                .hint("use that version, or a newer one"));
-            }
-            Ok(event) => events.push(event),
-            Err(_) if lines.peek().is_none() => {}
-            Err(error) => {
-                return Err(Error::user(format!("line {} of `{}` is no event", number + 1, path.display()))
-                    .caused_by(error));
-            }
+            Ok(Event::RunStarted(run)) if run.schema > SCHEMA => return Err(newer(path, &run)),
+            Ok(event) => recorded.events.push(event),
+            Err(_) if !whole => {}
+            Err(error) => recorded.damage.push(Damage { line: number, why: error.to_string() }),
         }
     }
-    Ok(events)
+    Ok(recorded)
+}
+
+fn newer(path: &Path, run: &RunStarted) -> Error {
+    Error::user(format!(
+        "`{}` was written by a newer triplecheck ({}, schema {})",
+        path.display(),
+        run.version,
+        run.schema
+    ))
+    .hint("use that version, or a newer one")
+}
+
+/// Whether the run that writes these events still goes on. It holds a lock on them that the kernel takes from it when it
+/// ends, however it ends; where a file system has no locks, no run seems to go on.
+pub fn are_being_written(path: &Path) -> bool {
+    let Ok(file) = std::fs::File::open(path) else { return false };
+    let lock = flock(&file, FlockOperation::NonBlockingLockShared);
+    lock == Err(rustix::io::Errno::WOULDBLOCK)
 }
 
 #[cfg(test)]
@@ -350,19 +414,33 @@ mod tests {
     }
 
     #[test]
-    fn events_survive_a_cut_last_line_and_nothing_else() {
+    fn a_cut_last_line_is_left_out_and_any_other_damage_is_told_without_losing_what_stands_around_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("events.jsonl");
         let mut log = Log::create(&path).unwrap();
         log.append(&finished()).unwrap();
         log.append(&finished()).unwrap();
-        assert_eq!(read(&path).unwrap().len(), 2);
+        assert_eq!(read(&path).unwrap().events.len(), 2);
         let whole = fs_err::read(&path).unwrap();
         fs_err::write(&path, &whole[..whole.len() - 9]).unwrap();
-        assert_eq!(read(&path).unwrap().len(), 1, "the half line is left out");
-        fs_err::write(&path, [b"{\"event\":\"cell\"\n".as_slice(), &whole].concat()).unwrap();
-        let error = read(&path).unwrap_err().render();
-        assert!(error.contains("line 1"), "{error}");
+        let cut = read(&path).unwrap();
+        assert_eq!((cut.events.len(), cut.damage.len()), (1, 0), "the half line is left out");
+        let garbage = [b"{\"event\":\"cell\"\n".as_slice(), &whole, b"\0\0\xff\n", &whole].concat();
+        fs_err::write(&path, garbage).unwrap();
+        let read = read(&path).unwrap();
+        let lines: Vec<usize> = read.damage.iter().map(|damage| damage.line).collect();
+        assert_eq!((read.events.len(), lines), (4, vec![1, 4]));
+    }
+
+    #[test]
+    fn whether_a_run_goes_on_is_known_by_its_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.jsonl");
+        assert!(!are_being_written(&path));
+        let log = Log::create(&path).unwrap();
+        assert!(are_being_written(&path));
+        drop(log);
+        assert!(!are_being_written(&path));
     }
 
     #[test]
@@ -378,6 +456,8 @@ mod tests {
             kernel: String::new(),
             rustc: None,
             targets: Vec::new(),
+            suites: Vec::new(),
+            manifest: None,
             resumed: None,
             children: None,
             command: Vec::new(),

@@ -24,6 +24,7 @@ mod programs;
 pub mod progress;
 pub mod report;
 pub mod run;
+pub mod runs;
 pub mod setup;
 pub mod shell;
 pub mod supervise;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a guest ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum End {
     /// It exited with this status.

@@ -45,6 +45,8 @@ pub struct Request {
 pub struct Plan {
     /// The project's directory.
     pub root: PathBuf,
+    /// The name of the manifest in it; `None` for a cargo project without one.
+    pub manifest: Option<String>,
     /// The targets in the order in which they were asked for; the host's own is left out, being the baseline.
     pub targets: Vec<PlannedTarget>,
     /// The suites in the order of the manifest.
@@ -183,6 +185,10 @@ impl Plan {
         });
         Ok(Self {
             root: project.root.clone(),
+            manifest: project
+                .source
+                .as_ref()
+                .and_then(|source| Some(source.path().file_name()?.to_string_lossy().into_owned())),
             targets,
             suites,
             expectations: expectations.collect(),

@@ -1,14 +1,32 @@
-//! Reports: readers of a run's events. [`Summary`] folds the events; each writer below turns one into text.
+//! Reports: readers of a run's events. [`Summary`] folds the events; each writer below turns it into text. All pure.
+//!
+//! The same events always give the same text: nothing in here looks at a clock, a directory or a terminal.
 
+mod annotations;
 mod durations;
 pub mod expect;
+mod gitlab;
+mod html;
 pub mod json;
+mod junit;
+mod location;
+mod markdown;
+#[cfg(test)]
+mod schema;
+mod sources;
+mod table;
 pub mod text;
 mod values;
+mod words;
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
+pub use sources::Sources;
+
 use crate::diagnose::{self, Finding};
+use crate::error::Result;
 use crate::events::{BuildFailure, Cell, Event, NotRun, RunStarted, Unmatched};
 use crate::verdict::{Verdict, Weight};
 
@@ -33,6 +51,68 @@ pub struct Summary {
     pub started: Option<u64>,
     /// Expectations of the manifest that met no cell.
     pub unmatched: Vec<Unmatched>,
+    /// Whether it came to its end.
+    pub stage: Stage,
+    /// How many lines of its events could not be read.
+    pub unreadable_lines: u64,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// To its end.
+    #[default]
+    Ended,
+    /// It goes on: cells will follow.
+    GoesOn,
+    /// It was killed, or its machine died: cells are missing.
+    Killed,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// The terminal's grid, findings and counts
+    Text,
+    /// One JSON object, as harness/schema/report.json describes it
+    Json,
+    /// JUnit XML, as Jenkins, GitLab and others read it
+    Junit,
+    /// One page for a browser, which needs nothing else
+    Html,
+    /// Markdown, within the 1 MiB of a GitHub job summary
+    Markdown,
+    /// Annotations of a GitHub workflow; the Markdown goes to `$GITHUB_STEP_SUMMARY`
+    Github,
+    /// GitLab's code quality JSON
+    Gitlab,
+}
+
+/// What a report needs to know beside the run's events.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Whether whatever could not run is an error.
+    pub require: bool,
+    /// Where the run's sources are in their repository.
+    pub sources: Sources,
+}
+
+/// Writes a report.
+///
+/// # Errors
+/// Only where there is a bug of ours.
+pub fn render(format: Format, summary: &Summary, options: &Options) -> Result<String> {
+    match format {
+        Format::Text => Ok(text::render(summary, None)),
+        Format::Json => json::render(summary, options.require),
+        Format::Junit => junit::render(summary),
+        Format::Html => html::render(summary),
+        Format::Markdown => Ok(markdown::render(summary)),
+        Format::Github => Ok(annotations::render(summary, &options.sources)),
+        Format::Gitlab => gitlab::render(summary, &options.sources),
+    }
 }
 
 impl Summary {

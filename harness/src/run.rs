@@ -22,6 +22,7 @@ mod preparations;
 mod schedule;
 mod sentinels;
 mod speeds;
+mod suites;
 mod tests_batch;
 mod tries;
 mod windows;
@@ -113,7 +114,7 @@ impl Recorder<'_> {
 /// Runs the plan. An error ends it early; everything that was recorded until then is kept in its events.
 pub fn run(run: &Run<'_>, observer: &mut dyn Observer) -> Result<Summary> {
     fs_err::create_dir_all(&run.run_dir).about("create", &run.run_dir)?;
-    let log = Log::create(&run.run_dir.join("events.jsonl"))?;
+    let log = Log::create(&run.run_dir.join(crate::runs::EVENTS))?;
     let mut recorder = Recorder { log, summary: Summary::default(), observer, started: Instant::now() };
     let guests = guests::Guests::prepare(run)?;
     let started = RunStarted { children: children(run, &guests)?, ..started(run, &guests) };
@@ -138,6 +139,8 @@ fn started(run: &Run<'_>, guests: &guests::Guests) -> RunStarted {
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
         rustc: guests.rustc(),
         targets: run.plan.targets.iter().map(|target| target_info(run, guests, target)).collect(),
+        suites: suites::suites(run.plan),
+        manifest: run.plan.manifest.clone(),
         resumed: run.resumed.clone(),
         children: None,
         command: run.command.clone(),

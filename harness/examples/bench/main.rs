@@ -2,7 +2,7 @@
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
 //! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`,
-//! `cell`, `cargo-tests`, `compare`, `setup`), all where none is given.
+//! `cell`, `cargo-tests`, `compare`, `html`, `setup`), all where none is given.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
 #![expect(clippy::print_stdout, reason = "its lines are its result")]
@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 mod cargo_tests;
 mod compare;
 mod hook;
+mod html;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -36,7 +37,7 @@ fn main() -> Outcome {
     let wanted: Vec<String> = words.collect();
     let work = tempfile::tempdir()?;
     let bench = Bench { binary, work: work.path().to_owned() };
-    let lines: [Line; 8] = [
+    let lines: [Line; 9] = [
         ("exec", Bench::exec),
         ("nested", Bench::nested),
         ("wine", Bench::wine),
@@ -44,6 +45,7 @@ fn main() -> Outcome {
         ("cell", Bench::cell),
         ("cargo-tests", Bench::cargo_tests),
         ("compare", Bench::compare),
+        ("html", Bench::html),
         ("setup", Bench::setup),
     ];
     for (name, line) in lines {

@@ -30,17 +30,17 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         super::setup::install(&project.root, &targets, wants(&plan), args.yes)?;
     }
     let host = if args.setup { super::host() } else { host };
-    let state = state_dir(&project);
+    let state = crate::runs::state_dir(&project.root);
     let stop = stop::stop_on_signals()?;
     let board = std::sync::Arc::new(Board::default());
     let repeat = args.control.repeat.unwrap_or(1);
     let run = Run {
         plan: &plan,
         host: &host,
-        run_dir: state.join("runs").join(run_name()),
+        run_dir: state.join(crate::runs::RUNS).join(run_name()),
         build_dir: state.join("build"),
         jobs: args.jobs.unwrap_or_else(default_jobs),
-        resumed: if args.resume { Some(last_unfinished(&state.join("runs"))?) } else { None },
+        resumed: if args.resume { Some(last_unfinished(&state.join(crate::runs::RUNS))?) } else { None },
         // A stress run wants to see everything happen, and what it finds is no plain result.
         cache: (!args.no_cache && args.control.repeat.is_none()).then(|| state.join("results.jsonl")),
         speeds: Some(state.join("speeds.json")),
@@ -59,8 +59,8 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
     } else {
         report::text::render(&summary, args.control.durations)
     };
-    out.write_all(text.as_bytes())
-        .map_err(|error| Error::world("cannot print the report").caused_by(error))?;
+    super::report::print(out, &text)?;
+    super::report::write_all(directory, &run.run_dir, &summary, args, out)?;
     Ok(summary.exit_code(args.require))
 }
 
@@ -119,16 +119,11 @@ fn expand(root: &Path, glob: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Where runs and builds of a project are kept: cargo's target directory, which every project ignores already.
-pub(super) fn state_dir(project: &Project) -> PathBuf {
-    project.root.join("target").join("triplecheck")
-}
-
 /// The last run in `dir`, which must not have come to its end.
 fn last_unfinished(dir: &Path) -> Result<String> {
     let nothing = || Error::user("there is no run to take up").hint("triplecheck run");
-    let last = last_run(dir)?.ok_or_else(nothing)?;
-    let events = crate::events::read(&dir.join(&last).join("events.jsonl"))?;
+    let last = crate::runs::last(dir).ok_or_else(nothing)?;
+    let events = crate::events::read(&dir.join(&last).join(crate::runs::EVENTS))?.events;
     if events.iter().any(|event| matches!(event, Event::RunFinished { interrupted: false, .. })) {
         let text = format!("the last run, `{last}`, came to its end: there is nothing to take up");
         return Err(Error::user(text).hint("triplecheck run"));
@@ -138,20 +133,6 @@ fn last_unfinished(dir: &Path) -> Result<String> {
         _ => None,
     });
     Ok(taken_up.unwrap_or(last))
-}
-
-/// The name of the last run in `dir`, if there is any.
-pub(super) fn last_run(dir: &Path) -> Result<Option<String>> {
-    if !dir.is_dir() {
-        return Ok(None);
-    }
-    // By the time of the last event and not by name: of two runs in one second the process ids say nothing.
-    let runs = fs_err::read_dir(dir).about("list", dir)?.filter_map(|entry| {
-        let entry = entry.ok()?;
-        let written = fs_err::metadata(entry.path().join("events.jsonl")).ok()?.modified().ok()?;
-        Some((written, entry.file_name().into_string().ok()?))
-    });
-    Ok(runs.max().map(|(_, name)| name))
 }
 
 /// A name that sorts by time and is unique on this machine.

@@ -15,6 +15,7 @@ const MARKS_MAX: usize = 16;
 
 /// One of the smallest parts that differ, in bytes of [`super::Difference::native`] and [`super::Difference::target`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Mark {
     /// From and to, in the native text.
     pub native: (usize, usize),

@@ -10,6 +10,7 @@ pub const RULES_VERSION: u32 = 2;
 
 /// A rule that made parts of two runs equal; [`RULES`] says what each of them states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// Line endings of a Windows program.

@@ -1,40 +1,66 @@
-//! The JSON report: one object, schema 1. Fields are only ever added.
+//! The JSON report: one object, schema 1, which `harness/schema/report.json` describes. Fields are only ever added.
 
 use serde::Serialize;
 
-use super::Summary;
+use super::{Stage, Summary};
 use crate::diagnose::Finding;
 use crate::error::{Error, Result};
 use crate::events::{Repeated, RuleCount, TargetInfo, Try, Unmatched};
 use crate::verdict::Verdict;
 
+/// What a run came to.
 #[derive(Serialize)]
-struct Report<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Report<'a> {
+    /// The version of this format.
     schema: u32,
+    /// The run's name.
     run: &'a str,
+    /// The host's triple.
     host: &'a str,
+    /// The rustc that built both sides, if any did.
     rustc: Option<&'a str>,
+    /// The targets in the order in which they were asked for.
     targets: &'a [TargetInfo],
+    /// Decided cells, in the order in which they were decided.
     cells: Vec<CellRow<'a>>,
+    /// The findings, each with all cells that have its cause.
     findings: Vec<Finding>,
+    /// Cells that did not run, or exist on one side only.
     not_run: Vec<NotRunRow<'a>>,
+    /// Builds that failed.
     build_failures: Vec<BuildRow<'a>>,
+    /// How many cells have each verdict; verdicts without a cell are left out.
     counts: std::collections::BTreeMap<&'static str, u64>,
+    /// How long the run took, `null` where it has not come to its end.
     duration_ms: Option<u64>,
+    /// Whether the user interrupted it.
     interrupted: bool,
+    /// Expectations of the manifest that met no cell.
     unmatched: &'a [Unmatched],
+    /// How many guests were started, `null` where the run has not come to its end.
     guests_started: Option<u64>,
-    exit: u8,
+    /// Whether the run came to its end.
+    stage: Stage,
+    /// How many lines of its events could not be read.
+    unreadable_lines: u64,
+    /// The exit status of `run`, `null` where it has not come to its end.
+    exit: Option<u8>,
 }
 
+/// A decided cell.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CellRow<'a> {
     suite: &'a str,
     case: &'a str,
     target: &'a str,
     emulator: &'a str,
+    /// What it amounts to, expectations applied.
     verdict: Verdict,
+    /// What it amounts to by itself.
     observed: Verdict,
+    /// The rules by which it counts as equal.
     rules: &'a [RuleCount],
     cause: Option<&'a str>,
     known: &'a [String],
@@ -42,25 +68,37 @@ struct CellRow<'a> {
     issue: Option<&'a str>,
     duration_ms: u64,
     native_ms: u64,
+    /// The deadline of the run that counts.
     limit_ms: u64,
+    /// Earlier runs of it, where it was run more than once.
     tries: &'a [Try],
+    /// What the runs of a stress run came to.
     repeated: Option<Repeated>,
+    /// The command that repeats it.
     repeat: &'a str,
+    /// Whether it was found by an earlier run, since which nothing that it depends on has changed.
     unchanged: bool,
 }
 
+/// A cell that did not run.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct NotRunRow<'a> {
     suite: &'a str,
+    /// `*` for all of the suite.
     case: &'a str,
     target: &'a str,
     verdict: Verdict,
     reason: &'a str,
+    /// The command that would make it run, where one would.
     fix: Option<&'a str>,
+    /// Whether the manifest or the test itself leaves it out.
     declared: bool,
 }
 
+/// A build that failed.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct BuildRow<'a> {
     suite: &'a str,
     target: &'a str,
@@ -86,7 +124,9 @@ pub fn render(summary: &Summary, require_all: bool) -> Result<String> {
         interrupted: summary.interrupted,
         unmatched: &summary.unmatched,
         guests_started: summary.started,
-        exit: summary.exit_code(require_all),
+        stage: summary.stage,
+        unreadable_lines: summary.unreadable_lines,
+        exit: (summary.stage == Stage::Ended).then(|| summary.exit_code(require_all)),
     };
     let mut text = serde_json::to_string(&report)
         .map_err(|error| Error::ours("cannot write the report as JSON").caused_by(error))?;

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Summary, durations};
+pub use super::words::seconds;
+use super::{Stage, Summary, durations, words};
 use crate::diagnose::Finding;
 use crate::events::{Cell, NotRun, TargetInfo, Unmatched};
 use crate::verdict::Verdict;
@@ -40,19 +41,13 @@ pub fn render(summary: &Summary, durations: Option<usize>) -> String {
     }
     not_run(&mut out, &summary.not_run);
     unmatched(&mut out, &summary.unmatched);
-    if let Some(why) = summary.run.as_ref().and_then(|run| run.children.as_ref()) {
-        let _ = writeln!(
-            out,
-            "\n{WARN}note{WARN:#}: programs that emulated guests start find no emulator here: {why}"
-        );
-    }
     out.push_str(&durations::table(&summary.cells, durations));
     counts(&mut out, summary, findings.len());
     out
 }
 
 /// One character per verdict.
-fn symbol(verdict: Verdict) -> (char, Style) {
+pub(super) fn symbol(verdict: Verdict) -> (char, Style) {
     match verdict {
         Verdict::Same => ('=', GOOD),
         Verdict::Equivalent => ('≈', GOOD),
@@ -236,22 +231,13 @@ fn unmatched(out: &mut String, entries: &[Unmatched]) {
 }
 
 fn counts(out: &mut String, summary: &Summary, findings: usize) {
-    let counts = summary.counts();
-    let told: Vec<String> = Verdict::ALL
-        .into_iter()
-        .filter_map(|verdict| counts.get(&verdict).map(|count| format!("{count} {verdict}")))
-        .collect();
-    let compared = summary.cells.len();
-    let style = if findings == 0 && summary.build_failures.is_empty() { GOOD } else { BAD };
-    let time = summary.duration_ms.map_or(String::new(), |ms| format!(" in {}", seconds(ms)));
-    let cells = if compared == 1 { "cell" } else { "cells" };
-    let _ = writeln!(
-        out,
-        "\n{style}{} finding{}{style:#} · {compared} {cells} compared with native{time}: {}",
-        findings,
-        if findings == 1 { "" } else { "s" },
-        if told.is_empty() { "nothing ran".to_owned() } else { told.join(", ") }
-    );
+    let style = match (findings, summary.stage) {
+        (0, Stage::Ended) if summary.build_failures.is_empty() => GOOD,
+        (0, Stage::GoesOn | Stage::Killed) if summary.build_failures.is_empty() => WARN,
+        _ => BAD,
+    };
+    let found = words::count(findings, "finding");
+    let _ = writeln!(out, "\n{style}{found}{style:#} · {}", words::compared(summary));
     let unchanged = summary.cells.iter().filter(|cell| cell.unchanged).count();
     if let Some(started) = summary.started.filter(|_| unchanged > 0) {
         let _ = writeln!(
@@ -263,8 +249,8 @@ fn counts(out: &mut String, summary: &Summary, findings: usize) {
         let _ = writeln!(out, "{WARN}nothing was compared on {target}: it has none of the tests{WARN:#}");
     }
     rules(out, &summary.cells);
-    if summary.interrupted {
-        let _ = writeln!(out, "{WARN}interrupted: what was not finished is not in these numbers{WARN:#}");
+    for warning in words::warnings(summary) {
+        let _ = writeln!(out, "{WARN}{warning}{WARN:#}");
     }
 }
 
@@ -279,14 +265,5 @@ fn rules(out: &mut String, cells: &[Cell]) {
     if !fired.is_empty() {
         let told: Vec<String> = fired.iter().map(|(rule, count)| format!("{rule} in {count}")).collect();
         let _ = writeln!(out, "{DIM}equal after rules: {}{DIM:#}", told.join(", "));
-    }
-}
-
-/// `850 ms`, `12.3 s`, `4 min 5 s`.
-pub fn seconds(ms: u64) -> String {
-    match ms {
-        0..1_000 => format!("{ms} ms"),
-        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
     }
 }

@@ -1,0 +1,30 @@
+//! The JSON Schemas of what we write, made from the types themselves: `harness/schema/*.json` in the repository are theirs.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+
+use super::json::Report;
+use crate::events::Event;
+
+/// Set to write the files anew.
+const UPDATE: &str = "UPDATE_SCHEMA";
+
+#[track_caller]
+fn check<T: JsonSchema>(name: &str, title: &str) {
+    let mut schema =
+        SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    schema.insert("title".into(), title.into());
+    let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(name);
+    if std::env::var_os(UPDATE).is_some() {
+        fs_err::write(&path, &text).unwrap();
+    }
+    let there = fs_err::read_to_string(&path).unwrap_or_default();
+    assert!(there == text, "`{}` is not what the types say; {UPDATE}=1 writes it anew", path.display());
+}
+
+#[test]
+fn the_schemas_in_the_repository_are_those_of_the_types() {
+    check::<Report<'static>>("report.json", "triplecheck report");
+    check::<Event>("events.json", "a line of a run's events.jsonl");
+}
