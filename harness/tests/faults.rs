@@ -66,7 +66,7 @@ fn report(project: &Path, words: &[&str], path: Option<&Path>) -> (Option<i32>, 
     if let Some(first) = path {
         let rest = std::env::var_os("PATH").unwrap_or_default();
         let dirs = std::iter::once(first.to_owned()).chain(std::env::split_paths(&rest));
-        command.env("PATH", std::env::join_paths(dirs).unwrap());
+        command.env("PATH", std::env::join_paths(dirs).expect("no directory has a colon in its name"));
     }
     let run = ran(&mut command);
     let report = serde_json::from_str(&run.stdout).unwrap_or_else(|error| {
@@ -163,8 +163,8 @@ fn pretend_qemu(dir: &Path, words: &str) {
     );
     for name in ["qemu-s390x-static", "qemu-s390x"] {
         let file = dir.join(name);
-        std::fs::write(&file, &script).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::write(&file, &script).expect("the temporary directory is writable");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("the file is ours");
     }
 }
 
