@@ -19,6 +19,7 @@ use super::{Blocked, Recorder, Run, millis};
 use crate::build::ProgramKind;
 use crate::compare::Noise;
 use crate::date::Date;
+use crate::diagnose;
 use crate::error::{Error, Result};
 use crate::events::{Cell, Event, NotRun, Observed};
 use crate::libtest::TestOutcome;
@@ -409,7 +410,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         planned: &PlannedTarget,
         case: &str,
         name: &str,
-        judged: Judged,
+        mut judged: Judged,
         (native, tests): (&Tests, &Tests),
         outcome: &TestOutcome,
     ) -> Event {
@@ -420,6 +421,12 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             };
             let not_run = Blocked { reason, fix: None }.not_run(&guest.suite, case, &planned.target);
             return Event::NotRun(NotRun { declared: true, ..not_run });
+        }
+        if let (None, Some(Verdict::CrossFail), TestOutcome::Failed(text)) =
+            (&judged.cause, judged.verdict, outcome)
+        {
+            let cause = diagnose::cause_of_failure(text, &self.guests.host, &planned.target);
+            judged.cause = cause.map(|cause| cause.to_string());
         }
         let emulator = tests.kind.unwrap_or(Kind::Native);
         let mut cell = self.cell(guest, case, planned, emulator, judged);

@@ -134,9 +134,10 @@ fn cause(runs: &Runs<'_>, comparison: &Comparison, verdict: Verdict) -> Option<S
             runs.native.wall.as_millis()
         )),
         Verdict::FailsNatively => Some(format!("natively {}", runs.native.end)),
-        _ => faults::instruction(target, runs.target).or_else(|| {
-            let mut causes = comparison.differences.iter();
-            causes.find_map(|difference| diagnose::cause_of(difference, runs.native_target, runs.target))
+        _ => faults::instruction(target, runs.target).map(diagnose::lacking_instruction).or_else(|| {
+            let native = diagnose::Run { observation: runs.native, target: runs.native_target };
+            let target = diagnose::Run { observation: runs.observation, target: runs.target };
+            diagnose::cause_of_runs(&native, &target, &comparison.differences).map(|cause| cause.to_string())
         }),
     }
 }
