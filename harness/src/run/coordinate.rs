@@ -445,7 +445,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
     ) -> Cell {
         let observed = judged.verdict.unwrap_or(Verdict::Inconclusive);
         let expectation = self.run.plan.expectation(&guest.suite, case, &planned.target);
-        let (verdict, expected) = judge::expect(observed, expectation, self.today);
+        let (verdict, expected) = judge::expect(observed, judged.cause.as_deref(), expectation, self.today);
         let name = format!("{}::{case}", guest.suite);
         let mut repeat = self.run.command.clone();
         repeat.extend([crate::shell::quote(&name), "-t".to_owned(), planned.target.to_string()]);
