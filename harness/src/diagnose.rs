@@ -13,7 +13,7 @@ mod tokens;
 mod traits;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde::Serialize;
 use triplecheck_emulators::target::Target;
@@ -114,15 +114,22 @@ pub(crate) fn lacking_instruction(sentence: String) -> String {
 /// Groups the findings among `cells`: by cause and trait over all cases, and by case where no cause is known. `here`
 /// are the targets that can be run on this host.
 pub fn findings(cells: &[Cell], confirmed: &[Confirmed], here: &[String]) -> Vec<Finding> {
+    let mut all = ByCase::new();
+    for cell in cells {
+        all.entry((&cell.suite, &cell.case)).or_default().push(cell);
+    }
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for group in by_case(cells) {
+    for group in by_case(cells, &all) {
         match groups.iter_mut().find(|known| known.is_same_cause(&group)) {
             Some(known) => known.cells.extend(group.cells),
             None => groups.push(group),
         }
     }
-    groups.iter().map(|group| group.finding(cells, confirmed, here)).collect()
+    groups.iter().map(|group| group.finding(&all, confirmed, here)).collect()
 }
+
+/// The cells of each suite's case: a report with ten thousand cells asks for a case's own hundreds of times.
+type ByCase<'a> = HashMap<(&'a str, &'a str), Vec<&'a Cell>>;
 
 /// Cells that are told together.
 struct Group<'a> {
@@ -133,8 +140,8 @@ struct Group<'a> {
 }
 
 /// The findings of each case, by verdict and cause, in the order in which they were found.
-fn by_case(cells: &[Cell]) -> Vec<Group<'_>> {
-    let mut groups: BTreeMap<(&str, &str, Verdict, Option<&str>), Vec<&Cell>> = BTreeMap::new();
+fn by_case<'a>(cells: &'a [Cell], all: &ByCase<'a>) -> Vec<Group<'a>> {
+    let mut groups: HashMap<(&str, &str, Verdict, Option<&str>), Vec<&Cell>> = HashMap::new();
     let mut order = Vec::new();
     for cell in cells.iter().filter(|cell| cell.verdict.weight() == Weight::Finding) {
         let key = (cell.suite.as_str(), cell.case.as_str(), cell.verdict, cell.cause.as_deref());
@@ -148,17 +155,17 @@ fn by_case(cells: &[Cell]) -> Vec<Group<'_>> {
     let told = order.iter().map(|key| {
         let (verdict, cause, cells_of) = (key.2, key.3, group(key));
         let failing = targets(&cells_of);
-        let separation = traits::separating(&failing, &passing(cells_of[0], &failing, cells));
+        let separation = traits::separating(&failing, &passing(cells_of[0], &failing, all));
         Group { verdict, cause, separation, cells: cells_of }
     });
     told.collect()
 }
 
 /// The targets on which the case of `cell` is as it should be by itself.
-fn passing<'a>(cell: &Cell, failing: &[&str], all: &'a [Cell]) -> Vec<&'a str> {
-    let same = |other: &&Cell| (&other.suite, &other.case) == (&cell.suite, &cell.case);
-    all.iter()
-        .filter(same)
+fn passing<'a>(cell: &Cell, failing: &[&str], all: &ByCase<'a>) -> Vec<&'a str> {
+    let same = all.get(&(cell.suite.as_str(), cell.case.as_str()));
+    same.into_iter()
+        .flatten()
         .filter(|other| other.observed.weight() == Weight::Good)
         .map(|other| other.target.as_str())
         .filter(|target| !failing.contains(target))
@@ -186,7 +193,7 @@ impl Group<'_> {
             && names(self) == names(other)
     }
 
-    fn finding(&self, all: &[Cell], confirmed: &[Confirmed], here: &[String]) -> Finding {
+    fn finding(&self, all: &ByCase<'_>, confirmed: &[Confirmed], here: &[String]) -> Finding {
         let first = self.cells[0];
         let difference = first.differences.first();
         let targets = targets(&self.cells);
