@@ -58,7 +58,7 @@ impl Abi {
             wchar_bytes: if windows || facts.os == "uefi" { 2 } else { 4 },
             time_bits: time_bits(target),
             u64_align: u64_align(arch, windows),
-            u128_align: if matches!(arch, "s390x" | "s390") { 8 } else { 16 },
+            u128_align: if matches!(arch, "s390x" | "s390" | "arm") { 8 } else { 16 },
             char_signed: target.char_signed(),
             long_double,
             long_double_bytes: long_double.map(|format| long_double_bytes(format, arch)),
@@ -175,6 +175,7 @@ mod tests {
         assert_eq!(abi("i686-pc-windows-gnu").u64_align, 8);
         assert_eq!(abi("armv7-unknown-linux-gnueabihf").u64_align, 8);
         assert_eq!(abi("s390x-unknown-linux-gnu").u128_align, 8);
+        assert_eq!(abi("armv7-unknown-linux-gnueabihf").u128_align, 8);
         assert_eq!(abi("m68k-unknown-linux-gnu").u64_align, 2);
     }
 

@@ -69,7 +69,8 @@ fn output_that_stops_early_is_lost_and_not_cut_by_a_crash() {
 fn lines_that_the_comparator_found_elsewhere_are_an_order() {
     let (host, target) = (Target::parse(HOST).unwrap(), Target::parse(A64).unwrap());
     let run = observation(WELL, "a\n", "");
-    let (native, other) = (Run { observation: &run, target: &host }, Run { observation: &run, target: &target });
+    let (native, other) =
+        (Run { observation: &run, target: &host }, Run { observation: &run, target: &target });
     let reordered = Difference { reordered: true, ..difference("stdout") };
     assert_eq!(cause_of_runs(&native, &other, &[reordered]).map(|cause| cause.class), Some(Class::Ordering));
 }
@@ -140,6 +141,9 @@ fn cell(case: &str, target: &str, verdict: Verdict, cause: Option<&str>) -> Cell
         differences: Vec::new(),
         duration_ms: 0,
         native_ms: 0,
+        limit_ms: 0,
+        tries: Vec::new(),
+        repeated: None,
         peak_rss_bytes: 0,
         leaked: Vec::new(),
         repeat: format!("triplecheck run s::{case} -t {target}"),

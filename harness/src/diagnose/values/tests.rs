@@ -60,6 +60,7 @@ fn narrower_words_are_told_apart_from_a_short_long() {
     tells("18446744073709551615", "4294967295", Class::PointerWidth, I686, S390X);
     tells("9223372036854775807", "2147483647", Class::PointerWidth, I686, S390X);
     tells("8", "4", Class::PointerWidth, ARMV7, A64);
+    tells("18446744073709551615", "4294967295", Class::PointerWidth, ARMV7, A64);
     tells("long 8", "long 4", Class::LongWidth, WINDOWS, A64);
     tells("15! = 1307674368000", "15! = 2004310016", Class::LongWidth, WINDOWS, A64);
     tells("record of 20 bytes", "record of 12 bytes", Class::PointerWidth, ARMV7, A64);
@@ -70,6 +71,7 @@ fn layouts_are_told_apart_from_words() {
     tells("record of 24 bytes, aligned to 8", "record of 16 bytes, aligned to 4", Class::Layout, I686, ARMV7);
     tells("24 bytes, fields at 8 16", "20 bytes, fields at 4 12", Class::Layout, I686, A64);
     tells("size 48, align 16", "size 40, align 8", Class::Layout, S390X, A64);
+    tells("entry of 32 bytes, aligned to 16", "entry of 24 bytes, aligned to 8", Class::Layout, ARMV7, A64);
     check(
         "two pointers: 16 bytes, aligned to 8",
         "two pointers: 8 bytes, aligned to 4",
