@@ -19,9 +19,12 @@ pub(super) fn cause(native: &Run<'_>, target: &Run<'_>, differences: &[Differenc
     let ends = (&native.observation.end, &target.observation.end);
     ending(ends.0, ends.1, &sides)
         .or_else(|| {
-            let told = String::from_utf8_lossy(&target.observation.stderr);
-            let panicked = panics::has_panicked(&told)
-                && !panics::has_panicked(&String::from_utf8_lossy(&native.observation.stderr));
+            let text = |run: &Run<'_>| {
+                let stderr = &run.observation.stderr;
+                String::from_utf8_lossy(&stderr[..stderr.len().min(BYTES_MAX)]).into_owned()
+            };
+            let told = text(target);
+            let panicked = panics::has_panicked(&told) && !panics::has_panicked(&text(native));
             if panicked { panics::cause(&told, &sides) } else { None }
         })
         .or_else(|| differences.iter().find_map(|difference| whole(native, target, difference, &sides)))
