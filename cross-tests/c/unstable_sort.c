@@ -1,5 +1,5 @@
-/* Faulty on purpose: qsort is taken for a stable sort. Must differ on WASI, whose smoothsort
-   swaps equal keys; glibc merges, and Wine's C library happens to keep these. */
+/* Faulty on purpose: qsort is taken for a stable sort. Must differ on WASI and on Windows,
+   whose C libraries swap equal keys; glibc merges. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -39,16 +39,25 @@ const OPTIONS: &[&str] = &[
     "--concise",
     "--no-unions",
     "--no-packed-struct",
-    "--max-funcs=5",
-    "--max-block-depth=3",
-    "--max-block-size=3",
-    "--max-expr-complexity=6",
-    "--max-array-dim=2",
-    "--max-array-len-per-dim=6",
+    "--max-funcs",
+    "5",
+    "--max-block-depth",
+    "3",
+    "--max-block-size",
+    "3",
+    "--max-expr-complexity",
+    "6",
+    "--max-array-dim",
+    "2",
+    "--max-array-len-per-dim",
+    "6",
 ];
 
 /// A smaller program is little more than its own skeleton.
 const BYTES_MIN: usize = 4000;
+
+/// More seeds than these for one program, and csmith does not make what is asked for.
+const SEEDS_PER_PROGRAM_MAX: u64 = 20;
 
 /// Where csmith makes its result known: seeded steps stand before it.
 const END: &str = "platform_main_end(";
@@ -149,6 +158,10 @@ fn generate(root: &Path, count: u64) -> Result<Replaced> {
         csmith.current_dir(root).args(["--seed", &seed.to_string()]).args(OPTIONS);
         let output = csmith.output();
         let output = output.map_err(|error| format!("`csmith` is needed: {error}"))?;
+        if !output.status.success() || seed > count * SEEDS_PER_PROGRAM_MAX {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            return Err(format!("`csmith` makes no such programs, at seed {seed}: {said}").into());
+        }
         let source = of_stated_width(&String::from_utf8(output.stdout)?);
         let Some(end) = source.find(END).filter(|_| source.len() >= BYTES_MIN) else {
             replaced.small += 1;
