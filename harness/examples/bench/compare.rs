@@ -87,6 +87,7 @@ fn observation(path: &Path) -> Result<Observation, Box<dyn std::error::Error>> {
         cpu: Duration::ZERO,
         peak_rss_bytes: 0,
         leaked: Vec::new(),
+        emulator_log: Vec::new(),
         roots: vec![("/tmp/somewhere/cwd".into(), "<cwd>"), ("/tmp/somewhere/tmp".into(), "<tmp>")],
     })
 }

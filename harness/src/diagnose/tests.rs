@@ -20,6 +20,7 @@ fn observation(end: End, stdout: &str, stderr: &str) -> Observation {
         stdout: stdout.as_bytes().to_vec(),
         stderr: stderr.as_bytes().to_vec(),
         files: BTreeMap::new(),
+        emulator_log: Vec::new(),
         wall: Duration::ZERO,
         cpu: Duration::ZERO,
         peak_rss_bytes: 0,
@@ -149,6 +150,8 @@ fn cell(case: &str, target: &str, verdict: Verdict, cause: Option<&str>) -> Cell
         repeat: format!("triplecheck run s::{case} -t {target}"),
         kept: None,
         expected: None,
+        issue: None,
+        known: Vec::new(),
         unchanged: false,
     }
 }

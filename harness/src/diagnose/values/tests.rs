@@ -111,6 +111,7 @@ fn systems_are_recognised_by_their_paths_names_and_lines() {
     tells("08 0a 0b", "08 0d 0a", Class::LineEnding, WINDOWS, A64);
     tells("key v1-x86_64", "key v1-aarch64", Class::MachineName, A64, I686);
     tells("linux", "windows", Class::MachineName, WINDOWS, A64);
+    tells("plugin-linux.bin", "plugin-.bin", Class::MachineName, WASI, HOST);
 }
 
 #[test]

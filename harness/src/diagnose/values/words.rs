@@ -62,7 +62,14 @@ pub(super) fn machine_name(pair: Pair<'_>, _line: Lines<'_>, sides: &Sides<'_>) 
         .iter()
         .zip(&target)
         .any(|(native, other)| native != other && says(pair.native, *native) && says(pair.target, *other));
-    both.then(|| {
+    // A target whose standard library has no name for it prints nothing there.
+    let left_out = native != target
+        && native.iter().flatten().any(|name| {
+            !name.is_empty()
+                && pair.native.contains(name)
+                && pair.native.replace(name, "").trim_end_matches('-') == pair.target
+        });
+    (both || left_out).then(|| {
         Cause::new(
             Class::MachineName,
             "the machine or system that the program was built for is part of the output",
