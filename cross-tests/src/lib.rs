@@ -125,3 +125,45 @@ pub mod words {
         }
     }
 }
+
+/// What a program may know of its target's words.
+pub mod abi {
+    /// Bytes of a word.
+    pub fn word_bytes() -> usize {
+        size_of::<usize>()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::ffi::c_char;
+
+        use super::word_bytes;
+
+        /// Passes on 64-bit targets only, as the next three.
+        #[test]
+        fn a_word_on_64_bits() {
+            assert_eq!(word_bytes(), 8);
+        }
+
+        #[test]
+        fn a_reference_on_64_bits() {
+            assert_eq!(size_of::<&u8>(), 8);
+        }
+
+        #[test]
+        fn a_slice_on_64_bits() {
+            assert_eq!(size_of::<&[u8]>() * 8, 128, "two words in bits");
+        }
+
+        #[test]
+        fn the_largest_word_on_64_bits() {
+            assert_eq!(usize::MAX.to_string(), "18446744073709551615");
+        }
+
+        /// Passes where C's `char` is signed.
+        #[test]
+        fn a_byte_above_127_is_negative() {
+            assert_eq!(i32::from(std::hint::black_box(0xc8_u8) as c_char), -56);
+        }
+    }
+}

@@ -94,6 +94,12 @@ pub struct RunArgs {
     /// Retries, stress, when to stop.
     #[command(flatten)]
     pub control: ControlArgs,
+    /// Afterwards run what failed on the one more target that tells two explanations apart
+    #[arg(long)]
+    pub discriminate: bool,
+    /// Afterwards ask another emulator or CPU model about every finding: qemu-user, qemu-user@max, @max
+    #[arg(long, value_name = "EMULATOR")]
+    pub confirm: Option<String>,
     /// The manifest, instead of the nearest one
     #[arg(long, value_name = "FILE")]
     pub manifest_path: Option<PathBuf>,

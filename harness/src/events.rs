@@ -47,7 +47,11 @@ pub enum Event {
     Cell(Cell),
     /// A cell did not run.
     NotRun(NotRun),
-    /// The last line of a run that came to its end.
+    /// A target that was added after the run, to decide between two explanations.
+    TargetAdded(TargetInfo),
+    /// What a second emulator said of a finding, after the run.
+    Confirmed(Confirmed),
+    /// The last line of a run that came to its end; what was asked afterwards stands behind it.
     RunFinished {
         /// From the first event to this one.
         duration_ms: u64,
@@ -96,6 +100,9 @@ pub struct RunStarted {
     pub children: Option<String>,
     /// The words that start this run again, but for its filters.
     pub command: Vec<String>,
+    /// The targets beyond its own that could have been run here, the likeliest to be built first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub runnable: Vec<String>,
 }
 
 /// A suite of the run.
@@ -235,6 +242,24 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+/// What a second emulator said of a finding's cell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Confirmed {
+    /// The suite.
+    pub suite: String,
+    /// The case.
+    pub case: String,
+    /// The target.
+    pub target: String,
+    /// The emulator that was asked, as it was typed.
+    pub emulator: String,
+    /// Whether it showed the same; `None` where it could not be asked.
+    pub agrees: Option<bool>,
+    /// What it showed, or why it could not be asked.
+    pub shown: String,
+}
+
 /// A rule and how often it was needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -300,6 +325,12 @@ impl Log {
         let file = fs_err::File::create_new(path).about("create", path)?;
         // Readers ask by it whether the run goes on. Nobody else writes here, so that nothing depends on getting it.
         let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Goes on with a file that is there.
+    pub fn reopen(path: &Path) -> Result<Self> {
+        let file = fs_err::OpenOptions::new().append(true).open(path).about("append to", path)?;
         Ok(Self { path: path.to_owned(), file })
     }
 
@@ -461,6 +492,7 @@ mod tests {
             resumed: None,
             children: None,
             command: Vec::new(),
+            runnable: Vec::new(),
         };
         Log::create(&path).unwrap().append(&Event::RunStarted(newer)).unwrap();
         assert!(read(&path).unwrap_err().render().contains("newer triplecheck (9.0.0"));

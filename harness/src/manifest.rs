@@ -19,6 +19,7 @@ pub use compare::{Compare, Float, FloatWidth, Normalise, StreamMode};
 pub use locate::{Project, locate};
 pub use problem::Source;
 
+use crate::diagnose::Class;
 use crate::error::Result;
 use crate::pattern::TargetPattern;
 
@@ -48,6 +49,16 @@ pub struct Manifest {
     /// `[[expect]]`.
     #[serde(default)]
     pub expect: Vec<Expect>,
+    /// A file with further `[[expect]]` and nothing else, relative to this one.
+    pub expect_from: Option<Spanned<PathBuf>>,
+}
+
+/// The file of `expect-from`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expects {
+    #[serde(default)]
+    expect: Vec<Expect>,
 }
 
 /// Where a suite's cases come from.
@@ -243,6 +254,8 @@ pub struct Expect {
     pub target: Spanned<String>,
     /// The verdict that is expected there.
     pub verdict: Spanned<String>,
+    /// The class of cause that is expected: the same verdict for another recognised cause is a finding.
+    pub cause: Option<Spanned<String>>,
     /// Why.
     pub reason: String,
     /// Where it is tracked.
@@ -271,24 +284,50 @@ impl Manifest {
             }
             suite.check(source)?;
         }
-        for pattern in self.target.keys().chain(self.expect.iter().map(|expect| &expect.target)) {
-            check_pattern(source, pattern)?;
-        }
-        for expect in &self.expect {
-            if crate::verdict::Verdict::from_name(expect.verdict.get_ref()).is_none() {
-                let known = crate::verdict::Verdict::ALL.map(crate::verdict::Verdict::name).join("`, `");
-                let text = format!("unknown verdict `{}`; known are `{known}`", expect.verdict.get_ref());
-                return Err(source.problem(expect.verdict.span(), text));
-            }
-            if let Some(until) = &expect.until
-                && crate::date::Date::parse(until.get_ref()).is_none()
-            {
-                let text = format!("`{}` is no date; write it as `2027-06-30`", until.get_ref());
-                return Err(source.problem(until.span(), text));
-            }
-        }
+        self.target.keys().try_for_each(|pattern| check_pattern(source, pattern))?;
+        check_expects(source, &self.expect)
+    }
+
+    /// Takes in the expectations of the file that `expect-from` names; those of the manifest itself come last and win.
+    fn add_expects(&mut self, source: &Source, root: &Path) -> Result<()> {
+        let Some(path) = &self.expect_from else { return Ok(()) };
+        let file = root.join(path.get_ref());
+        let text = fs_err::read_to_string(&file).map_err(|error| {
+            source.problem(path.span(), format!("cannot read `{}`", file.display())).caused_by(error)
+        })?;
+        let theirs = Source::new(file, text);
+        let Expects { expect } =
+            toml::from_str(theirs.text()).map_err(|error| theirs.toml_problem(&error))?;
+        check_expects(&theirs, &expect)?;
+        self.expect.splice(0..0, expect);
         Ok(())
     }
+}
+
+/// What the types of `[[expect]]` cannot say.
+fn check_expects(source: &Source, expects: &[Expect]) -> Result<()> {
+    for expect in expects {
+        check_pattern(source, &expect.target)?;
+        if let Some(cause) = &expect.cause
+            && Class::from_name(cause.get_ref()).is_none()
+        {
+            let known = Class::ALL.map(Class::name).join("`, `");
+            let text = format!("unknown class of cause `{}`; known are `{known}`", cause.get_ref());
+            return Err(source.problem(cause.span(), text));
+        }
+        if crate::verdict::Verdict::from_name(expect.verdict.get_ref()).is_none() {
+            let known = crate::verdict::Verdict::ALL.map(crate::verdict::Verdict::name).join("`, `");
+            let text = format!("unknown verdict `{}`; known are `{known}`", expect.verdict.get_ref());
+            return Err(source.problem(expect.verdict.span(), text));
+        }
+        if let Some(until) = &expect.until
+            && crate::date::Date::parse(until.get_ref()).is_none()
+        {
+            let text = format!("`{}` is no date; write it as `2027-06-30`", until.get_ref());
+            return Err(source.problem(until.span(), text));
+        }
+    }
+    Ok(())
 }
 
 impl Suite {

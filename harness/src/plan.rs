@@ -18,6 +18,7 @@ pub use retries::{Retries, TypedRetries};
 
 use crate::compare::How;
 use crate::date::Date;
+use crate::diagnose::Class;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Manifest, Project, Suite, SuiteKind};
 use crate::pattern::TargetPattern;
@@ -154,6 +155,8 @@ pub struct Expectation {
     pub target_text: String,
     /// What is expected.
     pub verdict: Verdict,
+    /// The class of cause that is expected.
+    pub cause: Option<Class>,
     /// Why.
     pub reason: String,
     /// Where it is tracked.
@@ -179,6 +182,7 @@ impl Plan {
             target_text: expect.target.get_ref().clone(),
             verdict: Verdict::from_name(expect.verdict.get_ref())
                 .expect("checked when the manifest was read"),
+            cause: expect.cause.as_ref().and_then(|cause| Class::from_name(cause.get_ref())),
             reason: expect.reason.clone(),
             issue: expect.issue.clone(),
             until: expect.until.as_ref().and_then(|until| Date::parse(until.get_ref())),

@@ -27,7 +27,7 @@ pub use sources::Sources;
 
 use crate::diagnose::{self, Finding};
 use crate::error::Result;
-use crate::events::{BuildFailure, Cell, Event, NotRun, RunStarted, Unmatched};
+use crate::events::{BuildFailure, Cell, Confirmed, Event, NotRun, RunStarted, Unmatched};
 use crate::verdict::{Verdict, Weight};
 
 /// All that the events of a run amount to.
@@ -41,6 +41,8 @@ pub struct Summary {
     pub not_run: Vec<NotRun>,
     /// Builds that failed, with their suite.
     pub build_failures: Vec<(String, BuildFailure)>,
+    /// What a second emulator said of findings.
+    pub confirmed: Vec<Confirmed>,
     /// How long the run took, `None` while it has not ended.
     pub duration_ms: Option<u64>,
     /// Whether the user interrupted it.
@@ -136,6 +138,12 @@ impl Summary {
             Event::Observed(_) => self.native_runs += 1,
             Event::Cell(cell) => self.cells.push(cell),
             Event::NotRun(not_run) => self.not_run.push(not_run),
+            Event::TargetAdded(target) => {
+                if let Some(run) = &mut self.run {
+                    run.targets.push(target);
+                }
+            }
+            Event::Confirmed(confirmed) => self.confirmed.push(confirmed),
             Event::RunFinished { duration_ms, interrupted, started, unmatched } => {
                 self.unmatched = unmatched;
                 self.started = Some(started);
@@ -147,7 +155,8 @@ impl Summary {
 
     /// The findings, one per cause.
     pub fn findings(&self) -> Vec<Finding> {
-        diagnose::findings(&self.cells)
+        let here = self.run.as_ref().map_or(&[][..], |run| &run.runnable);
+        diagnose::findings(&self.cells, &self.confirmed, here)
     }
 
     /// How many cells have each verdict; verdicts without a cell are left out.

@@ -33,7 +33,7 @@ use std::time::Instant;
 
 use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::Kind;
-use triplecheck_emulators::lookup::{Decision, lookup};
+use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::target::Target;
 
 use crate::error::{About as _, Result};
@@ -144,7 +144,25 @@ fn started(run: &Run<'_>, guests: &guests::Guests) -> RunStarted {
         resumed: run.resumed.clone(),
         children: None,
         command: run.command.clone(),
+        runnable: runnable(run),
     }
+}
+
+/// The targets that are not in the plan and could be run here, with a compiler of their own before others.
+fn runnable(run: &Run<'_>) -> Vec<String> {
+    let planned =
+        |target: &Target| run.plan.targets.iter().any(|planned| planned.target.triple() == target.triple());
+    let runs =
+        |target: &Target| matches!(lookup(run.host, target, None, &Options::default()), Decision::Run(..));
+    let found = Target::all().filter(|target| {
+        let facts = target.facts();
+        facts.std && facts.os == "linux" && facts.env == "gnu" && !planned(target) && runs(target)
+    });
+    let mut found: Vec<Target> = found.collect();
+    let gcc =
+        |target: &Target| target.cross().and_then(|cross| run.host.find_program(&cross.gcc())).is_some();
+    found.sort_by_key(|target| (!gcc(target), target.facts().tier));
+    found.iter().map(ToString::to_string).collect()
 }
 
 /// Why the children of emulated guests find no emulator, if any guest is emulated.

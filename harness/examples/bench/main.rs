@@ -2,7 +2,8 @@
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
 //! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`,
-//! `cell`, `cargo-tests`, `compare`, `html`, `setup`), all where none is given.
+//! `cell`, `cargo-tests`, `compare`, `html`, `setup`), all where none is given; `verdicts` and `csmith` only where they are
+//! named.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
 #![expect(clippy::print_stdout, reason = "its lines are its result")]
@@ -14,8 +15,10 @@ use std::time::{Duration, Instant};
 
 mod cargo_tests;
 mod compare;
+mod csmith;
 mod hook;
 mod html;
+mod verdicts;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -37,7 +40,7 @@ fn main() -> Outcome {
     let wanted: Vec<String> = words.collect();
     let work = tempfile::tempdir()?;
     let bench = Bench { binary, work: work.path().to_owned() };
-    let lines: [Line; 9] = [
+    let lines: [Line; 11] = [
         ("exec", Bench::exec),
         ("nested", Bench::nested),
         ("wine", Bench::wine),
@@ -47,9 +50,14 @@ fn main() -> Outcome {
         ("compare", Bench::compare),
         ("html", Bench::html),
         ("setup", Bench::setup),
+        ("verdicts", Bench::verdicts),
+        ("csmith", Bench::csmith),
     ];
+    // Those that take many minutes, or install something first, are measured by name only.
+    let by_name_only = ["verdicts", "csmith"];
     for (name, line) in lines {
-        if (wanted.is_empty() || wanted.iter().any(|wanted| wanted == name))
+        let all = wanted.is_empty() && !by_name_only.contains(&name);
+        if (all || wanted.iter().any(|wanted| wanted == name))
             && let Err(error) = line(&bench)
         {
             println!("{name:6} not measured: {error}");

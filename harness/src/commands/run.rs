@@ -1,12 +1,15 @@
 //! `triplecheck run`: the main job on the terminal. Standard output gets the report; progress goes to standard
 //! error.
 
+mod follow_up;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::host::{Host as _, LocalHost};
 use triplecheck_emulators::target::Target;
 
+use self::follow_up::FollowUp;
 use crate::cli::RunArgs;
 use crate::error::{About as _, Error, Result};
 use crate::events::Event;
@@ -22,6 +25,10 @@ mod stop;
 /// Runs and reports; the exit status.
 pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> {
     let project = manifest::locate(directory, args.manifest_path.as_deref())?;
+    if let Some(emulator) = &args.confirm {
+        // An unknown kind is an error now and not after the run.
+        super::options(&follow_up::second(emulator, &args.lookup))?;
+    }
     let host = super::host();
     let plan = plan(&project, args, &host)?;
     if args.setup {
@@ -52,7 +59,14 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         tail: tail_words(args),
     };
     let mut progress = Progress::new(args.json, &board)?;
-    let summary = run_plan(&run, &mut progress)?;
+    let mut summary = run_plan(&run, &mut progress)?;
+    let follow_up = FollowUp { project: &project, args, host: &host, run: &run };
+    if args.discriminate && !stop.is_stopped() {
+        follow_up.discriminate(&mut summary, &mut progress)?;
+    }
+    if let Some(emulator) = args.confirm.as_ref().filter(|_| !stop.is_stopped()) {
+        follow_up.confirm(emulator, &mut summary, &mut progress)?;
+    }
     progress.finish();
     let text = if args.json {
         report::json::render(&summary, args.require)?
@@ -73,7 +87,11 @@ fn plan(project: &Project, args: &RunArgs, host: &LocalHost) -> Result<Plan> {
         retries: args.control.retries(),
         options: super::options(&args.lookup)?,
     };
-    Plan::new(project, &request, host.triple(), &expand)
+    plan_for(project, &request, host)
+}
+
+fn plan_for(project: &Project, request: &Request, host: &LocalHost) -> Result<Plan> {
+    Plan::new(project, request, host.triple(), &expand)
 }
 
 /// The targets of the project in `directory` and what it wants of them, for commands that take them from there.

@@ -51,8 +51,9 @@ pub fn locate(directory: &Path, explicit: Option<&Path>) -> Result<Project> {
 
 fn from_file(path: &Path) -> Result<Project> {
     let source = Source::new(path, fs_err::read_to_string(path).about("read", path)?);
-    let manifest = Manifest::parse(&source)?;
+    let mut manifest = Manifest::parse(&source)?;
     let root = parent(path);
+    manifest.add_expects(&source, &root)?;
     let is_cargo = root.join("Cargo.toml").is_file();
     Ok(Project { root, source: Some(source), manifest, is_cargo })
 }
@@ -81,8 +82,9 @@ fn from_cargo(path: &Path) -> Result<Project> {
     let root = parent(path);
     match table(cargo.package).or_else(|| table(cargo.workspace)) {
         Some(Manifest { manifest: Some(elsewhere), .. }) => from_file(&root.join(elsewhere)),
-        Some(manifest) => {
+        Some(mut manifest) => {
             manifest.check(&source)?;
+            manifest.add_expects(&source, &root)?;
             Ok(Project { root, source: Some(source), manifest, is_cargo: true })
         }
         None => Ok(Project { root, source: None, manifest: Manifest::default(), is_cargo: true }),

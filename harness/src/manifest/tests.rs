@@ -32,6 +32,11 @@ fn every_value_that_is_wrong_is_marked() {
             "unknown verdict `bad`",
         ),
         (
+            "[[expect]]\ntest = \"a\"\ntarget = \"*\"\nverdict = \"differs\"\ncause = \"endian\"\nreason = \"\"",
+            5,
+            "unknown class of cause `endian`",
+        ),
+        (
             "[[expect]]\ntest = \"a\"\ntarget = \"*\"\nverdict = \"differs\"\nreason = \"\"\nuntil = \"soon\"",
             6,
             "`soon` is no date",
@@ -92,4 +97,24 @@ fn rules_for_comparing_are_checked_where_they_stand() {
         (tolerance.ulps, tolerance.abs, tolerance.single, tolerance.zeros_equal),
         (4, 1.0, true, true)
     );
+}
+
+#[test]
+fn expectations_may_stand_in_a_file_of_their_own_and_the_manifests_win() {
+    let dir = tempfile::tempdir().unwrap();
+    let expect = |test: &str| {
+        format!("[[expect]]\ntest = \"{test}\"\ntarget = \"*\"\nverdict = \"differs\"\nreason = \"r\"\n")
+    };
+    let manifest = dir.path().join("triplecheck.toml");
+    fs_err::write(&manifest, format!("expect-from = \"known.toml\"\n{}", expect("own"))).unwrap();
+    let error = locate(dir.path(), None).unwrap_err().render();
+    assert!(error.contains("triplecheck.toml:1:15") && error.contains("known.toml"), "{error}");
+    fs_err::write(dir.path().join("known.toml"), expect("theirs")).unwrap();
+    let project = locate(dir.path(), None).unwrap();
+    let tests: Vec<&str> =
+        project.manifest.expect.iter().map(|expect| expect.test.get_ref().as_str()).collect();
+    assert_eq!(tests, ["theirs", "own"]);
+    fs_err::write(dir.path().join("known.toml"), "targets = []\n").unwrap();
+    let error = locate(dir.path(), None).unwrap_err().render();
+    assert!(error.contains("known.toml:1:1") && error.contains("unknown field `targets`"), "{error}");
 }

@@ -53,7 +53,12 @@ pub(super) fn of_event(event: &Event, tally: &Tally, paint: Paint) -> Option<Str
                 _ => None,
             }
         }
-        Event::Cell(_) | Event::Observed(_) | Event::NotRun(_) | Event::RunFinished { .. } => None,
+        Event::Cell(_)
+        | Event::Observed(_)
+        | Event::NotRun(_)
+        | Event::TargetAdded(_)
+        | Event::Confirmed(_)
+        | Event::RunFinished { .. } => None,
     }
 }
 

@@ -44,7 +44,10 @@ impl Tally {
                     counts.not_run += 1;
                 }
             }
-            Event::RunStarted(_) | Event::RunFinished { .. } => {}
+            Event::RunStarted(_)
+            | Event::TargetAdded(_)
+            | Event::Confirmed(_)
+            | Event::RunFinished { .. } => {}
         }
     }
 

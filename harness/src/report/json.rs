@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Stage, Summary};
-use crate::diagnose::Finding;
+use crate::diagnose::{Class, Finding};
 use crate::error::{Error, Result};
 use crate::events::{Repeated, RuleCount, TargetInfo, Try, Unmatched};
 use crate::verdict::Verdict;
@@ -66,6 +66,7 @@ struct CellRow<'a> {
     known: &'a [String],
     expected: Option<&'a str>,
     issue: Option<&'a str>,
+    cause_class: Option<Class>,
     duration_ms: u64,
     native_ms: u64,
     /// The deadline of the run that counts.
@@ -150,6 +151,7 @@ fn cells(summary: &Summary) -> Vec<CellRow<'_>> {
             known: &cell.known,
             expected: cell.expected.as_deref(),
             issue: cell.issue.as_deref(),
+            cause_class: cell.cause.as_deref().and_then(Class::of),
             duration_ms: cell.duration_ms,
             native_ms: cell.native_ms,
             limit_ms: cell.limit_ms,

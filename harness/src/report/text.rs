@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 pub use super::words::seconds;
 use super::{Stage, Summary, durations, words};
-use crate::diagnose::Finding;
+use crate::diagnose::{Confirmation, Finding};
 use crate::events::{Cell, NotRun, TargetInfo, Unmatched};
 use crate::verdict::Verdict;
 
@@ -162,9 +162,14 @@ fn builds(out: &mut String, summary: &Summary) {
 
 fn finding(out: &mut String, finding: &Finding) {
     let (_, style) = symbol(finding.verdict);
+    let more = match finding.cases.len() - 1 {
+        0 => String::new(),
+        1 => " and 1 more case".to_owned(),
+        more => format!(" and {more} more cases"),
+    };
     let _ = writeln!(
         out,
-        "\n{style}{}{style:#}  {BOLD}{}{BOLD:#}  on {}",
+        "\n{style}{}{style:#}  {BOLD}{}{BOLD:#}{more}  on {}",
         finding.verdict,
         finding.case,
         finding.targets.join(", ")
@@ -188,10 +193,44 @@ fn finding(out: &mut String, finding: &Finding) {
         let issue = finding.issue.as_ref().map_or(String::new(), |issue| format!(" ({issue})"));
         let _ = writeln!(out, "  expects {expected}{issue}");
     }
+    if finding.cases.len() > 1 {
+        let _ = writeln!(out, "  cases   {}", some(&finding.cases));
+    }
+    if let Some(decide) = &finding.decide {
+        let how = if decide.here { "`--discriminate` runs it there" } else { "it cannot be run here yet" };
+        let _ = writeln!(out, "  decide  {}: `{}` would tell; {how}", decide.question, decide.target);
+    }
+    if let Some(confirmed) = &finding.confirmed {
+        let _ = writeln!(out, "  confirm {}", confirmation(confirmed));
+    }
     if let Some(kept) = &finding.kept {
         let _ = writeln!(out, "  {DIM}output  {}{DIM:#}", kept.display());
     }
     let _ = writeln!(out, "  repeat  {}", finding.repeat);
+}
+
+/// The first of many names, and how many more there are.
+fn some(names: &[String]) -> String {
+    /// More names than these are counted.
+    const NAMES_MAX: usize = 8;
+    let shown = names[..names.len().min(NAMES_MAX)].join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown,
+        more => format!("{shown} … and {more} more"),
+    }
+}
+
+fn confirmation(confirmed: &Confirmation) -> String {
+    let Confirmation { emulator, agrees, disagrees, shown } = confirmed;
+    let shown = shown.as_deref().unwrap_or_default();
+    match (agrees, disagrees) {
+        (0, 0) => format!("`{emulator}` could not be asked: {shown}"),
+        (_, 0) => format!("`{emulator}` shows the same: it is the program"),
+        (0, _) => format!("`{emulator}` shows {shown}: one of the emulators is suspected"),
+        (agrees, disagrees) => {
+            format!("`{emulator}` shows the same on {agrees} cells and on {disagrees} not: {shown}")
+        }
+    }
 }
 
 /// One line per reason, with what it concerns counted and the command that would change it.

@@ -18,6 +18,7 @@ use super::{Blocked, Recorder, Run, millis};
 use crate::build::ProgramKind;
 use crate::compare::Noise;
 use crate::date::Date;
+use crate::diagnose;
 use crate::error::{Error, Result};
 use crate::events::{Cell, Event, NotRun, Observed};
 use crate::libtest::TestOutcome;
@@ -359,7 +360,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         planned: &PlannedTarget,
         case: &str,
         name: &str,
-        judged: Judged,
+        mut judged: Judged,
         (native, tests): (&Tests, &Tests),
         outcome: &TestOutcome,
     ) -> Event {
@@ -370,6 +371,12 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             };
             let not_run = Blocked { reason, fix: None }.not_run(&guest.suite, case, &planned.target);
             return Event::NotRun(NotRun { declared: true, ..not_run });
+        }
+        if let (None, Some(Verdict::CrossFail), TestOutcome::Failed(text)) =
+            (&judged.cause, judged.verdict, outcome)
+        {
+            let cause = diagnose::cause_of_failure(text, &self.guests.host, &planned.target);
+            judged.cause = cause.map(|cause| cause.to_string());
         }
         let emulator = tests.kind.unwrap_or(Kind::Native);
         let mut cell = self.cell(guest, case, planned, emulator, judged);
@@ -388,7 +395,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
     ) -> Cell {
         let observed = judged.verdict.unwrap_or(Verdict::Inconclusive);
         let expectation = self.run.plan.expectation(&guest.suite, case, &planned.target);
-        let (verdict, expected) = judge::expect(observed, expectation, self.today);
+        let (verdict, expected) = judge::expect(observed, judged.cause.as_deref(), expectation, self.today);
         let name = format!("{}::{case}", guest.suite);
         let mut repeat = self.run.command.clone();
         repeat.extend([crate::shell::quote(&name), "-t".to_owned(), planned.target.to_string()]);

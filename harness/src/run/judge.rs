@@ -5,7 +5,7 @@ use triplecheck_emulators::target::Target;
 
 use crate::compare::{self, Comparison, Difference, How, Noise, Side};
 use crate::date::Date;
-use crate::diagnose;
+use crate::diagnose::{self, Class};
 use crate::events::RuleCount;
 use crate::faults::{self, Symptoms};
 use crate::libtest::TestOutcome;
@@ -134,9 +134,10 @@ fn cause(runs: &Runs<'_>, comparison: &Comparison, verdict: Verdict) -> Option<S
             runs.native.wall.as_millis()
         )),
         Verdict::FailsNatively => Some(format!("natively {}", runs.native.end)),
-        _ => faults::instruction(target, runs.target).or_else(|| {
-            let mut causes = comparison.differences.iter();
-            causes.find_map(|difference| diagnose::cause_of(difference, runs.native_target, runs.target))
+        _ => faults::instruction(target, runs.target).map(diagnose::lacking_instruction).or_else(|| {
+            let native = diagnose::Run { observation: runs.native, target: runs.native_target };
+            let target = diagnose::Run { observation: runs.observation, target: runs.target };
+            diagnose::cause_of_runs(&native, &target, &comparison.differences).map(|cause| cause.to_string())
         }),
     }
 }
@@ -199,12 +200,16 @@ pub(crate) fn outcome_text(outcome: &TestOutcome) -> String {
 /// What an expectation makes of an observed verdict: the verdict that counts, and the reason it gives.
 pub(crate) fn expect(
     observed: Verdict,
+    cause: Option<&str>,
     expectation: Option<&Expectation>,
     today: Date,
 ) -> (Verdict, Option<String>) {
     let Some(expectation) = expectation else { return (observed, None) };
     let expired = expectation.until.is_some_and(|until| until < today);
-    let verdict = match (observed == expectation.verdict, expired) {
+    // The same verdict for another cause is news; for a cause that was not recognised it is none.
+    let other_cause =
+        expectation.cause.zip(cause.and_then(Class::of)).is_some_and(|(expected, told)| expected != told);
+    let verdict = match (observed == expectation.verdict && !other_cause, expired) {
         (true, false) => Verdict::Expected,
         (true, true) => Verdict::Expired,
         (false, _) if observed.weight() == Weight::Good => Verdict::UnexpectedPass,
@@ -224,6 +229,7 @@ mod tests {
             target: TargetPattern::parse("*").unwrap(),
             target_text: "*".into(),
             verdict: Verdict::Differs,
+            cause: Some(Class::ByteOrder),
             reason: "known".into(),
             issue: None,
             until: until.and_then(Date::parse),
@@ -233,13 +239,16 @@ mod tests {
     #[test]
     fn an_expectation_holds_is_missed_or_has_run_out() {
         let today = Date::parse("2026-11-23").unwrap();
-        let verdict = |observed, until| expect(observed, Some(&expectation(until)), today).0;
+        let verdict = |observed, until| expect(observed, None, Some(&expectation(until)), today).0;
         assert_eq!(verdict(Verdict::Differs, None), Verdict::Expected);
         assert_eq!(verdict(Verdict::Differs, Some("2026-11-23")), Verdict::Expected);
         assert_eq!(verdict(Verdict::Differs, Some("2026-11-22")), Verdict::Expired);
         assert_eq!(verdict(Verdict::Same, None), Verdict::UnexpectedPass);
         assert_eq!(verdict(Verdict::CrossFail, None), Verdict::CrossFail, "another finding stays one");
-        assert_eq!(expect(Verdict::Differs, None, today).0, Verdict::Differs);
+        assert_eq!(expect(Verdict::Differs, None, None, today).0, Verdict::Differs);
+        let caused = |cause| expect(Verdict::Differs, Some(cause), Some(&expectation(None)), today).0;
+        assert_eq!(caused("byte-order: reversed"), Verdict::Expected);
+        assert_eq!(caused("char-sign: unsigned"), Verdict::Differs, "for another cause it is a finding");
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(crate) fn started(targets: &[&str]) -> Event {
         resumed: None,
         children: None,
         command: vec!["triplecheck".into(), "run".into()],
+        runnable: Vec::new(),
     })
 }
 

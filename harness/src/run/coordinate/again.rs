@@ -179,7 +179,8 @@ impl Coordinator<'_, '_> {
         let planned = self.run.plan.targets.iter().find(|planned| planned.target.to_string() == cell.target);
         let expectation =
             planned.and_then(|planned| self.run.plan.expectation(&cell.suite, &cell.case, &planned.target));
-        let (verdict, expected) = judge::expect(cell.observed, expectation, self.today);
+        let (verdict, expected) =
+            judge::expect(cell.observed, cell.cause.as_deref(), expectation, self.today);
         let issue = expectation.and_then(|expectation| expectation.issue.clone());
         Cell { verdict, expected, issue, ..cell }
     }

@@ -307,7 +307,8 @@ impl Coordinator<'_, '_> {
     /// Records what an earlier run found; `false` where today's expectations make something else of it.
     pub(super) fn reuse(&mut self, guest: &Guest, planned: &PlannedTarget, entry: Entry) -> Result<bool> {
         let cells = entry.cells.into_iter().map(|cell| {
-            let judged = Judged { verdict: Some(cell.observed), ..Judged::default() };
+            let (verdict, cause) = (Some(cell.observed), cell.cause.clone());
+            let judged = Judged { verdict, cause, ..Judged::default() };
             let fresh = self.cell(guest, &cell.case, planned, Kind::Native, judged);
             let (verdict, repeat, expected) = (fresh.verdict, fresh.repeat, fresh.expected);
             Event::Cell(Cell { verdict, repeat, expected, issue: fresh.issue, ..cell })

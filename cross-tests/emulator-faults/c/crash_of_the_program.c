@@ -1,0 +1,8 @@
+/* A correct program; what happens to it is in `qemu-that-fails`. */
+#include <stdio.h>
+
+int main(void)
+{
+    puts("all is well");
+    return 0;
+}
