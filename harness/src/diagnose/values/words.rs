@@ -63,11 +63,11 @@ pub(super) fn machine_name(pair: Pair<'_>, _line: Lines<'_>, sides: &Sides<'_>) 
         .zip(&target)
         .any(|(native, other)| native != other && says(pair.native, *native) && says(pair.target, *other));
     // A target whose standard library has no name for it prints nothing there.
+    let bare = |text: &str| text.trim_matches('-').to_owned();
     let left_out = native != target
         && native.iter().flatten().any(|name| {
-            !name.is_empty()
-                && pair.native.contains(name)
-                && pair.native.replace(name, "").trim_end_matches('-') == pair.target
+            let named = !name.is_empty() && pair.native.contains(name);
+            named && bare(&pair.native.replace(name, "")) == bare(pair.target)
         });
     (both || left_out).then(|| {
         Cause::new(
