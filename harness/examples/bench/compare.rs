@@ -79,6 +79,7 @@ pub(super) fn once(native: &Path, target: &Path) -> Outcome {
 
 fn observation(path: &Path) -> Result<Observation, Box<dyn std::error::Error>> {
     Ok(Observation {
+        emulator_log: Vec::new(),
         end: End::Exited { code: 0 },
         stdout: std::fs::read(path)?,
         stderr: Vec::new(),

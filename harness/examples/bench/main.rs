@@ -1,8 +1,9 @@
 //! The benchmark behind `ci/bench`: every line runs both of its sides in one go, in turn, and prints the ratio or
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
-//! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`,
-//! `cell`, `cargo-tests`, `compare`, `setup`), all where none is given.
+//! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`, `cell`,
+//! `cargo-tests`, `compare`, `targets`, `second`, `many`, `crates`, `setup`), all but `crates` where none is given: that one takes half an
+//! hour. `--runs N` says how often each side of the longer lines is run, five times where nothing is said.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
 #![expect(clippy::print_stdout, reason = "its lines are its result")]
@@ -14,7 +15,9 @@ use std::time::{Duration, Instant};
 
 mod cargo_tests;
 mod compare;
+mod crates;
 mod hook;
+mod scale;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -33,10 +36,21 @@ fn main() -> Outcome {
     let binary = PathBuf::from(words.next().ok_or("usage: bench TRIPLECHECK [LINE]...")?);
     // Lines that work in other directories name it too.
     let binary = std::path::absolute(binary)?;
-    let wanted: Vec<String> = words.collect();
+    let mut wanted: Vec<String> = words.collect();
+    let mut runs = RUNS;
+    if let Some(at) = wanted.iter().position(|word| word == "--runs") {
+        runs = wanted
+            .get(at + 1)
+            .and_then(|number| number.parse().ok())
+            .filter(|number| *number > 0)
+            .ok_or("--runs N")?;
+        wanted.drain(at..=at + 1);
+    }
     let work = tempfile::tempdir()?;
-    let bench = Bench { binary, work: work.path().to_owned() };
-    let lines: [Line; 8] = [
+    // What takes long to fetch and to build is kept for the next time.
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("bench");
+    let bench = Bench { binary, work: work.path().to_owned(), kept, runs };
+    let lines: [Line; 12] = [
         ("exec", Bench::exec),
         ("nested", Bench::nested),
         ("wine", Bench::wine),
@@ -44,10 +58,15 @@ fn main() -> Outcome {
         ("cell", Bench::cell),
         ("cargo-tests", Bench::cargo_tests),
         ("compare", Bench::compare),
+        ("targets", Bench::targets),
+        ("second", Bench::second),
+        ("many", Bench::many),
+        ("crates", Bench::crates),
         ("setup", Bench::setup),
     ];
     for (name, line) in lines {
-        if (wanted.is_empty() || wanted.iter().any(|wanted| wanted == name))
+        let is_long = name == "crates";
+        if ((wanted.is_empty() && !is_long) || wanted.iter().any(|wanted| wanted == name))
             && let Err(error) = line(&bench)
         {
             println!("{name:6} not measured: {error}");
@@ -56,15 +75,27 @@ fn main() -> Outcome {
     Ok(())
 }
 
+/// How often each side of a line is run where nothing else is said.
+const RUNS: usize = 5;
+
 struct Bench {
     binary: PathBuf,
     work: PathBuf,
+    /// A directory that is there the next time too.
+    kept: PathBuf,
+    runs: usize,
 }
 
 /// Sorted samples in milliseconds.
 struct Samples(Vec<f64>);
 
 impl Samples {
+    /// Takes samples that are there.
+    fn sorted(values: &mut Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self(std::mem::take(values))
+    }
+
     fn median(&self) -> f64 {
         self.0[self.0.len() / 2]
     }
@@ -109,9 +140,7 @@ fn paired(
         lefts.push(timed(&mut left())?);
         rights.push(timed(&mut right())?);
     }
-    lefts.sort_by(f64::total_cmp);
-    rights.sort_by(f64::total_cmp);
-    Ok((Samples(lefts), Samples(rights)))
+    Ok((Samples::sorted(&mut lefts), Samples::sorted(&mut rights)))
 }
 
 /// Processor time of all children that were waited for, in milliseconds.
@@ -122,6 +151,14 @@ fn children_cpu() -> f64 {
     let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
     let field = |index: usize| after.split_whitespace().nth(index).and_then(|text| text.parse::<f64>().ok());
     (field(13).unwrap_or(0.0) + field(14).unwrap_or(0.0)) * 10.0
+}
+
+/// A process's own processor time in milliseconds, from its `/proc/PID/stat`: fields 14 and 15, in ticks.
+fn own_cpu(stat: &str) -> f64 {
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let fields: Vec<f64> = after.split_whitespace().filter_map(|text| text.parse().ok()).collect();
+    // The state is no number, so that the parent is the first one here.
+    (fields.get(10).unwrap_or(&0.0) + fields.get(11).unwrap_or(&0.0)) * 10.0
 }
 
 impl Bench {
