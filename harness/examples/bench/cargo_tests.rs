@@ -4,12 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Bench, Outcome, Samples, quiet, timed};
+use super::{Bench, Outcome, quiet, timed};
 
 /// How many tests the crate has.
 const TESTS: usize = 200;
-/// How often each side is run.
-const RUNS: usize = 5;
 
 /// A target, its linker.
 const TARGETS: [(&str, &str); 2] = [
@@ -60,7 +58,7 @@ impl Bench {
             command
         };
         timed(&mut theirs())?;
-        let (ours, theirs) = samples(&ours, &theirs)?;
+        let (ours, theirs) = super::paired(self.runs, &ours, &theirs)?;
         println!(
             "cargo-tests  {TESTS} tests, {target}: triplecheck run {ours}, nextest {theirs}: {:.1} times as fast",
             theirs.median() / ours.median()
@@ -77,18 +75,11 @@ impl Bench {
             command
         };
         timed(&mut again())?;
-        let (again, everything) = samples(&again, &everything)?;
+        let (again, everything) = super::paired(self.runs, &again, &everything)?;
         println!(
             "cargo-tests  nothing changed {again}, everything again {everything}: {:.1} %",
             100.0 * again.median() / everything.median()
         );
         Ok(())
     }
-}
-
-fn samples(
-    left: &dyn Fn() -> Command,
-    right: &dyn Fn() -> Command,
-) -> Result<(Samples, Samples), Box<dyn std::error::Error>> {
-    super::paired(RUNS, left, right)
 }

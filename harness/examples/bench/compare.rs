@@ -79,6 +79,7 @@ pub(super) fn once(native: &Path, target: &Path) -> Outcome {
 
 fn observation(path: &Path) -> Result<Observation, Box<dyn std::error::Error>> {
     Ok(Observation {
+        emulator_log: Vec::new(),
         end: End::Exited { code: 0 },
         stdout: std::fs::read(path)?,
         stderr: Vec::new(),
@@ -87,7 +88,6 @@ fn observation(path: &Path) -> Result<Observation, Box<dyn std::error::Error>> {
         cpu: Duration::ZERO,
         peak_rss_bytes: 0,
         leaked: Vec::new(),
-        emulator_log: Vec::new(),
         roots: vec![("/tmp/somewhere/cwd".into(), "<cwd>"), ("/tmp/somewhere/tmp".into(), "<tmp>")],
     })
 }

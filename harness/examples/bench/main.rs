@@ -1,9 +1,10 @@
 //! The benchmark behind `ci/bench`: every line runs both of its sides in one go, in turn, and prints the ratio or
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
-//! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`,
-//! `cell`, `cargo-tests`, `compare`, `html`, `setup`), all where none is given; `verdicts` and `csmith` only where they are
-//! named.
+//! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`, `cell`,
+//! `cargo-tests`, `compare`, `html`, `targets`, `second`, `many`, `setup`), all where none is given; `crates`, which takes half an
+//! hour, `verdicts` and `csmith` only where they are named. `--runs N` says how often each side of the longer lines is run,
+//! five times where nothing is said.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
 #![expect(clippy::print_stdout, reason = "its lines are its result")]
@@ -15,9 +16,11 @@ use std::time::{Duration, Instant};
 
 mod cargo_tests;
 mod compare;
+mod crates;
 mod csmith;
 mod hook;
 mod html;
+mod scale;
 mod verdicts;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -37,10 +40,21 @@ fn main() -> Outcome {
     let binary = PathBuf::from(words.next().ok_or("usage: bench TRIPLECHECK [LINE]...")?);
     // Lines that work in other directories name it too.
     let binary = std::path::absolute(binary)?;
-    let wanted: Vec<String> = words.collect();
+    let mut wanted: Vec<String> = words.collect();
+    let mut runs = RUNS;
+    if let Some(at) = wanted.iter().position(|word| word == "--runs") {
+        runs = wanted
+            .get(at + 1)
+            .and_then(|number| number.parse().ok())
+            .filter(|number| *number > 0)
+            .ok_or("--runs N")?;
+        wanted.drain(at..=at + 1);
+    }
     let work = tempfile::tempdir()?;
-    let bench = Bench { binary, work: work.path().to_owned() };
-    let lines: [Line; 11] = [
+    // What takes long to fetch and to build is kept for the next time.
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("bench");
+    let bench = Bench { binary, work: work.path().to_owned(), kept, runs };
+    let lines: [Line; 15] = [
         ("exec", Bench::exec),
         ("nested", Bench::nested),
         ("wine", Bench::wine),
@@ -49,12 +63,16 @@ fn main() -> Outcome {
         ("cargo-tests", Bench::cargo_tests),
         ("compare", Bench::compare),
         ("html", Bench::html),
+        ("targets", Bench::targets),
+        ("second", Bench::second),
+        ("many", Bench::many),
+        ("crates", Bench::crates),
         ("setup", Bench::setup),
         ("verdicts", Bench::verdicts),
         ("csmith", Bench::csmith),
     ];
     // Those that take many minutes, or install something first, are measured by name only.
-    let by_name_only = ["verdicts", "csmith"];
+    let by_name_only = ["crates", "verdicts", "csmith"];
     for (name, line) in lines {
         let all = wanted.is_empty() && !by_name_only.contains(&name);
         if (all || wanted.iter().any(|wanted| wanted == name))
@@ -66,15 +84,27 @@ fn main() -> Outcome {
     Ok(())
 }
 
+/// How often each side of a line is run where nothing else is said.
+const RUNS: usize = 5;
+
 struct Bench {
     binary: PathBuf,
     work: PathBuf,
+    /// A directory that is there the next time too.
+    kept: PathBuf,
+    runs: usize,
 }
 
 /// Sorted samples in milliseconds.
 struct Samples(Vec<f64>);
 
 impl Samples {
+    /// Takes samples that are there.
+    fn sorted(values: &mut Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        Self(std::mem::take(values))
+    }
+
     fn median(&self) -> f64 {
         self.0[self.0.len() / 2]
     }
@@ -119,9 +149,7 @@ fn paired(
         lefts.push(timed(&mut left())?);
         rights.push(timed(&mut right())?);
     }
-    lefts.sort_by(f64::total_cmp);
-    rights.sort_by(f64::total_cmp);
-    Ok((Samples(lefts), Samples(rights)))
+    Ok((Samples::sorted(&mut lefts), Samples::sorted(&mut rights)))
 }
 
 /// Processor time of all children that were waited for, in milliseconds.
@@ -132,6 +160,14 @@ fn children_cpu() -> f64 {
     let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
     let field = |index: usize| after.split_whitespace().nth(index).and_then(|text| text.parse::<f64>().ok());
     (field(13).unwrap_or(0.0) + field(14).unwrap_or(0.0)) * 10.0
+}
+
+/// A process's own processor time in milliseconds, from its `/proc/PID/stat`: fields 14 and 15, in ticks.
+fn own_cpu(stat: &str) -> f64 {
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let fields: Vec<f64> = after.split_whitespace().filter_map(|text| text.parse().ok()).collect();
+    // The state is no number, so that the parent is the first one here.
+    (fields.get(10).unwrap_or(&0.0) + fields.get(11).unwrap_or(&0.0)) * 10.0
 }
 
 impl Bench {

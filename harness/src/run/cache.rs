@@ -190,8 +190,9 @@ impl KeyOf {
         self.words(sorted.into_iter().flat_map(|(name, value)| [name.as_os_str(), value.as_os_str()]));
     }
 
-    /// How a guest is started: the emulator and everything that it brings.
-    pub(super) fn launch(&mut self, launch: &Launch) {
+    /// How a guest is started: the emulator and everything that it brings. `directory` gives a directory's hash, because
+    /// thousands of cells share one sysroot with hundreds of files.
+    pub(super) fn launch(&mut self, launch: &Launch, directory: &dyn Fn(&Path) -> blake3::Hash) {
         self.text(&launch.emulator.kind.to_string());
         self.words(launch.prefix.iter().map(OsString::as_os_str));
         // The emulator's own file, a wrapper of the user's; but not what is written before the first start.
@@ -213,24 +214,15 @@ impl KeyOf {
         }
         if let Some(sysroot) = launch.sysroot.as_deref().filter(|root| *root != Path::new("/")) {
             for dir in ["lib", "lib64", "usr/lib"] {
-                self.directory(&sysroot.join(dir));
+                self.bytes(directory(&sysroot.join(dir)).as_bytes());
             }
         }
         match &launch.preparation {
-            Some(Preparation::WinePrefix { prefix, .. }) => self.directory(&wine_shim_dir(prefix)),
+            Some(Preparation::WinePrefix { prefix, .. }) => {
+                self.bytes(directory(&wine_shim_dir(prefix)).as_bytes());
+            }
             Some(Preparation::NodeScript(_)) => self.text(crate::NODE_SCRIPT),
             None => {}
-        }
-    }
-
-    /// The names in a directory, with sizes and times: what is in a sysroot does not change without them.
-    fn directory(&mut self, dir: &Path) {
-        let Ok(entries) = std::fs::read_dir(dir) else { return self.number(0) };
-        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        paths.sort_unstable();
-        self.number(paths.len() as u64);
-        for path in &paths {
-            self.stamp(path);
         }
     }
 
@@ -246,6 +238,19 @@ impl KeyOf {
     pub(super) fn finish(self) -> Key {
         Key(self.hasher.finalize())
     }
+}
+
+/// A hash of the names in a directory, with sizes and times: what is in a sysroot does not change without them.
+pub(super) fn directory(dir: &Path) -> blake3::Hash {
+    let mut key = KeyOf { hasher: blake3::Hasher::new() };
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort_unstable();
+    key.number(paths.len() as u64);
+    for path in &paths {
+        key.stamp(path);
+    }
+    key.hasher.finalize()
 }
 
 /// A hash of a project's files by name, size and time: tests read fixtures that nobody declares.

@@ -63,6 +63,7 @@ pub(crate) struct Starter<'a> {
     /// Counts guests.
     started: AtomicU64,
     hashes: Mutex<HashMap<PathBuf, blake3::Hash>>,
+    directories: Mutex<HashMap<PathBuf, blake3::Hash>>,
     project_files: std::sync::OnceLock<blake3::Hash>,
     environment: Vec<(OsString, OsString)>,
 }
@@ -91,6 +92,7 @@ impl<'a> Starter<'a> {
             counter: AtomicU64::new(0),
             started: AtomicU64::new(0),
             hashes: Mutex::new(HashMap::new()),
+            directories: Mutex::new(HashMap::new()),
             project_files: std::sync::OnceLock::new(),
             environment: environment(),
         })
@@ -223,6 +225,12 @@ impl<'a> Starter<'a> {
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(fs_err::File::open(path).ok()?).ok()?;
         Some(*lock().entry(path.to_owned()).or_insert_with(|| hasher.finalize()))
+    }
+
+    /// A hash of what is in a directory; each is looked at once.
+    pub(super) fn directory(&self, path: &Path) -> blake3::Hash {
+        let mut known = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        *known.entry(path.to_owned()).or_insert_with(|| super::cache::directory(path))
     }
 
     /// A hash of the project's files; they are looked at once.

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use triplecheck_emulators::launch::Kind;
 
 use super::cached::{Cached, Keys, Place};
+use super::durations::Durations;
 use super::guests::{Guest, GuestCase, Guests};
 use super::judge::{self, Judged, Runs};
 use super::keep;
-use super::schedule::{Done, News, Queue, Task};
+use super::queue::Queue;
+use super::schedule::{Done, News, Task};
 use super::speeds::{self, Speeds};
 use super::tests_batch::Tests;
 use super::{Blocked, Recorder, Run, millis};
@@ -33,6 +35,7 @@ use noise::Steadiness;
 
 mod again;
 mod cases;
+mod costs;
 mod ending;
 mod limits;
 mod natives;
@@ -64,6 +67,8 @@ pub(super) struct Coordinator<'a, 'r> {
     enough: &'a StopFlag,
     /// The suites of which all programs were told.
     suites_built: BTreeSet<usize>,
+    /// What earlier runs took, once it is needed.
+    durations: Option<Durations>,
 }
 
 impl<'a, 'r> Coordinator<'a, 'r> {
@@ -92,6 +97,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             ending: None,
             enough,
             suites_built: BTreeSet::new(),
+            durations: None,
         }
     }
 
@@ -137,6 +143,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
     }
 
     fn done(&mut self, task: Task, done: Done) -> Result<()> {
+        self.note_cost(&task, &done);
         match task.target {
             None if task.probe > 0 => self.probe_done(&task, &done),
             None => self.native_done(&task, done),
@@ -163,7 +170,8 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             Done::Program(..) | Done::Blocked(_) => None,
         };
         let took = match &done {
-            Done::Tests(tests) => tests.wall,
+            // As if in one thread, which is how the target may be run.
+            Done::Tests(tests) => costs::serial(tests),
             Done::Program(observation, _) => observation.wall,
             Done::Blocked(_) => Duration::ZERO,
         };
@@ -239,6 +247,12 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                     events.extend((events.len() < all).then_some(Event::NotRun(rest)));
                 }
                 events
+            }
+            (Done::Tests(_), Done::Program(observation, _)) if observation.end == End::Interrupted => {
+                let reason = "the run was interrupted".to_owned();
+                let not_run =
+                    Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
+                vec![Event::NotRun(not_run)]
             }
             (Done::Tests(_), Done::Program(observation, kind)) => {
                 vec![self.speechless(guest, planned, None, Some((observation, *kind)))]

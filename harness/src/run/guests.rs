@@ -8,6 +8,7 @@ use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, Obstacle, Reason, lookup};
 use triplecheck_emulators::target::Target;
 
+use super::spread::{self, Threads};
 use super::{Blocked, Recorder, Run};
 use crate::build::{Piece, ProgramKind};
 use crate::error::{Error, Result};
@@ -50,6 +51,7 @@ pub(crate) struct Guests {
     pub(crate) host: Target,
     blocked: HashMap<String, Blocked>,
     kinds: HashMap<String, Kind>,
+    threads: HashMap<String, Threads>,
 }
 
 impl Guests {
@@ -64,11 +66,14 @@ impl Guests {
         let toolchain = wants_cargo.then(|| toolchain(run, &targets)).transpose()?;
         let host = Target::parse(run.host.triple())
             .map_err(|error| Error::world(format!("this host's own triple is not known: {error}")))?;
-        let (mut blocked, mut kinds) = (HashMap::new(), HashMap::new());
+        let (mut blocked, mut kinds, mut threads) = (HashMap::new(), HashMap::new(), HashMap::new());
         for planned in &run.plan.targets {
             let name = planned.target.to_string();
             match lookup(run.host, &planned.target, None, &planned.options) {
                 Decision::Run(launch, _) => {
+                    let version = || run.host.version(launch.emulator.program.as_deref()?);
+                    threads
+                        .insert(name.clone(), spread::threads_of(launch.emulator.kind, version().as_deref()));
                     kinds.insert(name, launch.emulator.kind);
                 }
                 Decision::Cannot(reason, _) => {
@@ -77,7 +82,7 @@ impl Guests {
                 }
             }
         }
-        Ok(Self { toolchain, host, blocked, kinds })
+        Ok(Self { toolchain, host, blocked, kinds, threads })
     }
 
     /// Why nothing of this target can be run, if so.
@@ -88,6 +93,11 @@ impl Guests {
     /// The kind of emulator that runs this target, as far as the triple tells.
     pub(crate) fn kind(&self, target: &Target) -> Option<Kind> {
         self.kinds.get(&target.to_string()).copied()
+    }
+
+    /// Who decides on the test threads of this target's test binaries.
+    pub(crate) fn threads(&self, target: &Target) -> Threads {
+        self.threads.get(&target.to_string()).copied().unwrap_or(Threads::Ours)
     }
 
     /// The rustc of this run, as it names itself.

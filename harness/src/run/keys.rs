@@ -99,7 +99,7 @@ fn add_side(
     key.bytes(program.as_os_str().as_encoded_bytes());
     key.bytes(starter.contents(program)?.as_bytes());
     match &*starter.decide(side, program) {
-        Decision::Run(launch, _) => key.launch(launch),
+        Decision::Run(launch, _) => key.launch(launch, &|dir| starter.directory(dir)),
         Decision::Cannot(..) => return None,
     }
     let words = super::schedule::command_words(run, guest, side);

@@ -1,11 +1,9 @@
 //! The pool: workers run guests, a thread builds, one coordinator decides what is run next and compares. Every wait is on
 //! a channel or a condition; nothing polls.
-//!
-//! While a build goes on, which uses all processors by itself, half of the workers rest: more would only make guests slow.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::Options;
@@ -19,6 +17,9 @@ use super::coordinate::Coordinator;
 use super::doc_tests;
 use super::guests::{Guest, Guests};
 use super::patience::Limit;
+use super::pieces::{Part, Together};
+use super::queue::{Queue, Size, Taken};
+use super::spread::Work;
 use super::tests_batch::{self, Batch, Tests};
 use super::{Blocked, Recorder, Run};
 use crate::build::{Piece, ProgramKind};
@@ -48,7 +49,7 @@ pub(super) enum News {
     Done(Task, Result<Done>),
 }
 
-/// One run of one case.
+/// One run of one case, or a part of one.
 #[derive(Clone)]
 pub(super) struct Task {
     pub(super) guest: Arc<Guest>,
@@ -69,6 +70,10 @@ pub(super) struct Task {
     pub(super) probe: u32,
     /// Whether its native side ended well.
     pub(super) native_success: bool,
+    /// What it is expected to cost.
+    pub(super) work: Work,
+    /// Which tests of a binary, where they are not run in one process.
+    pub(super) part: Option<Part>,
 }
 
 /// What a task came to.
@@ -85,7 +90,9 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
         Some(path) => Cache::open(path, run.resumed.as_deref())?,
         None => Cache::none(),
     };
-    let queue = Queue::new(run.jobs.max(1));
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = run.jobs.max(1);
+    let queue = Queue::new(Size { workers, processors: processors.max(workers) });
     let (sender, news) = mpsc::channel();
     let flag = || {
         StopFlag::new().map_err(|error| Error::world("cannot watch for the end of the run").caused_by(error))
@@ -101,11 +108,14 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
         for _ in 0..run.jobs.max(1) {
             let (sender, queue, starter, host) = (sender.clone(), &queue, &starter, &host);
             scope.spawn(move || {
-                while let Some(task) = queue.next() {
-                    let result = execute(run, starter, host, &task);
-                    queue.ended();
-                    // The coordinator outlives the workers, unless it has given up already.
-                    let _ = sender.send(News::Done(task, result));
+                while let Some(taken) = queue.next() {
+                    let threads = taken.threads;
+                    let done = work(run, starter, host, taken);
+                    queue.ended(threads);
+                    if let Some((task, result)) = done {
+                        // The coordinator outlives the workers, unless it has given up already.
+                        let _ = sender.send(News::Done(task, result));
+                    }
                 }
             });
         }
@@ -123,6 +133,7 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
         let cached = Cached { cache, starter: &starter, host: &host };
         let mut coordinator = Coordinator::new(run, guests, recorder, &queue, (cached, &enough));
         let outcome = coordinator.coordinate(&news);
+        coordinator.keep_durations();
         over.stop();
         queue.close();
         outcome
@@ -132,77 +143,32 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
     outcome.map(|()| count)
 }
 
-/// Tasks that are ready; a closed queue ends its workers.
-pub(super) struct Queue {
-    state: Mutex<Waiting>,
-    changed: Condvar,
-    workers: usize,
-}
-
-struct Waiting {
-    tasks: VecDeque<Task>,
-    closed: bool,
-    /// How many tasks are being worked on, and how many may be.
-    running: usize,
-    running_max: usize,
-}
-
-impl Queue {
-    fn new(workers: usize) -> Self {
-        let tasks = VecDeque::new();
-        let state = Waiting { tasks, closed: false, running: 0, running_max: workers.div_ceil(2) };
-        Self { state: Mutex::new(state), changed: Condvar::new(), workers }
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, Waiting> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn push(&self, task: Task) {
-        self.state().tasks.push_back(task);
-        self.changed.notify_one();
-    }
-
-    /// From now on all workers work.
-    pub(super) fn no_more_builds(&self) {
-        self.state().running_max = self.workers;
-        self.changed.notify_all();
-    }
-
-    /// Forgets all that nobody has begun; how much that was.
-    pub(super) fn clear(&self) -> usize {
-        let mut state = self.state();
-        let count = state.tasks.len();
-        state.tasks.clear();
-        count
-    }
-
-    fn close(&self) {
-        let mut state = self.state();
-        state.tasks.clear();
-        state.closed = true;
-        self.changed.notify_all();
-    }
-
-    fn next(&self) -> Option<Task> {
-        let rests = |state: &mut Waiting| {
-            !state.closed && (state.tasks.is_empty() || state.running >= state.running_max)
-        };
-        let mut state = self.changed.wait_while(self.state(), rests).unwrap_or_else(PoisonError::into_inner);
-        let task = state.tasks.pop_front()?;
-        state.running += 1;
-        Some(task)
-    }
-
-    /// Says that a task that was taken has come to its end.
-    fn ended(&self) {
-        self.state().running -= 1;
-        self.changed.notify_one();
-    }
+/// Runs a task that was taken; `None` for all parts of a task but the last one to end, which brings the whole task.
+fn work(
+    run: &Run<'_>,
+    starter: &Starter<'_>,
+    host: &PlannedTarget,
+    taken: Taken,
+) -> Option<(Task, Result<Done>)> {
+    let Taken { task, threads } = taken;
+    let result = execute(run, starter, host, &task, threads);
+    let Some(part) = &task.part else { return Some((task, result)) };
+    let (whole, together) = part.ended(result)?;
+    let result = match together {
+        Together::Whole(result) => result,
+        Together::Again => execute(run, starter, host, &whole, threads),
+    };
+    Some((whole, result))
 }
 
 /// Runs a task, on a worker.
-fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Task) -> Result<Done> {
+fn execute(
+    run: &Run<'_>,
+    starter: &Starter<'_>,
+    host: &PlannedTarget,
+    task: &Task,
+    threads: usize,
+) -> Result<Done> {
     let (guest, program) = (&*task.guest, &*task.file);
     let case = &guest.cases[task.place.1];
     let planned = task.target.map_or(host, |target| &run.plan.targets[target]);
@@ -248,6 +214,9 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
             doc_tests::run(starter, planned, host, program, call, (task.limit.deadline, label))
         }
         ProgramKind::CargoTest { package_dir, env, libtest } => {
+            let env: Vec<_> = env.iter().cloned().chain(task.work.threads.variable(threads)).collect();
+            let part = task.part.iter().flat_map(|part| &part.words);
+            let args: Vec<String> = guest.test_args.iter().chain(part).cloned().collect();
             let batch = Batch {
                 libtest: *libtest,
                 name: &guest.program,
@@ -255,8 +224,8 @@ fn execute(run: &Run<'_>, starter: &Starter<'_>, host: &PlannedTarget, task: &Ta
                 only: (!task.only.is_empty()).then_some(task.only.as_slice()),
                 program,
                 package_dir,
-                env,
-                args: &guest.test_args,
+                env: &env,
+                args: &args,
                 // What is run again is run alone.
                 isolation: if task.only.is_empty() { guest.isolation } else { Isolation::Process },
                 deadline: task.limit.deadline,
@@ -285,5 +254,35 @@ pub(super) fn command_words(
             words.iter().skip(1).map(|word| word.replace("{target}", &triple).into()).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+impl Task {
+    /// A task about nothing.
+    pub(super) fn for_tests() -> Self {
+        let guest = Guest {
+            suite: "test".into(),
+            program: String::new(),
+            kind: ProgramKind::Plain,
+            cases: Vec::new(),
+            test_args: Vec::new(),
+            isolation: Isolation::Batch,
+            isolated: Vec::new(),
+        };
+        Self {
+            guest: Arc::new(guest),
+            place: (0, 0),
+            target: None,
+            file: PathBuf::new(),
+            limit: Limit::asked(std::time::Duration::from_secs(1)),
+            number: 1,
+            only: Vec::new(),
+            probe: 0,
+            passed_natively: None,
+            native_success: false,
+            work: Work::default(),
+            part: None,
+        }
     }
 }

@@ -69,6 +69,7 @@ pub(super) enum Native {
 }
 
 /// What came of a native side.
+#[derive(Clone)]
 pub(super) struct NativeDone {
     pub(super) done: Arc<Done>,
     pub(super) took: Duration,
@@ -190,6 +191,7 @@ impl Coordinator<'_, '_> {
                     self.known[place.0].cases[place.1].native = Native::Running;
                     self.run.board.plan(&guest.suite, None);
                     let limit = self.native_limit(&guest.cases[place.1], &guest.kind);
+                    let work = self.native_work(&guest, place.1);
                     self.push(Task {
                         guest,
                         place,
@@ -201,6 +203,8 @@ impl Coordinator<'_, '_> {
                         only: Vec::new(),
                         passed_natively: None,
                         native_success: false,
+                        work,
+                        part: None,
                     });
                 }
             }
@@ -278,16 +282,18 @@ impl Coordinator<'_, '_> {
     fn ready(&mut self, guest: &Arc<Guest>, place: (usize, usize)) {
         let case = &guest.cases[place.1];
         for (index, planned) in self.run.plan.targets.iter().enumerate() {
-            let known = &self.known[place.0];
-            let state = &known.cases[place.1];
+            let known = &mut self.known[place.0];
+            let state = &mut known.cases[place.1];
             let (Native::Done(native), CellState::Ready) = (&state.native, state.cells[index]) else {
                 continue;
             };
-            let Some(file) = known.files.get(&planned.target.to_string()) else { continue };
-            let (took, passed_natively, file) = (native.took, native.passed.clone(), file.clone());
+            let Some(file) = known.files.get(&planned.target.to_string()).cloned() else { continue };
+            let native = native.clone();
             let native_success = matches!(&*native.done, Done::Program(seen, _) if seen.end.is_success());
-            let limit = self.target_limit(case, index, took);
-            let task = Task {
+            state.cells[index] = CellState::Running;
+            let limit = self.target_limit(case, index, native.took);
+            let work = self.target_work(guest, place.1, planned, &native);
+            self.push(Task {
                 guest: guest.clone(),
                 place,
                 target: Some(index),
@@ -296,11 +302,11 @@ impl Coordinator<'_, '_> {
                 number: 1,
                 probe: 0,
                 only: Vec::new(),
-                passed_natively,
+                passed_natively: native.passed,
                 native_success,
-            };
-            self.known[place.0].cases[place.1].cells[index] = CellState::Running;
-            self.push(task);
+                work,
+                part: None,
+            });
         }
     }
 

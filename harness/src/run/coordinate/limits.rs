@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Coordinator, Done};
+use super::{Coordinator, Done, costs};
 use crate::build::ProgramKind;
 use crate::events::Cell;
 use crate::observation::End;
@@ -55,7 +55,7 @@ impl Coordinator<'_, '_> {
                 | End::NotStarted { .. }
                 | End::Interrupted => None,
             },
-            Done::Tests(tests) => tests.timed_out.is_empty().then_some(tests.wall),
+            Done::Tests(tests) => tests.timed_out.is_empty().then(|| costs::serial(tests)),
             Done::Blocked(_) => None,
         };
         if let Some(wall) = wall.filter(|_| task.only.is_empty() && !self.stopped()) {
