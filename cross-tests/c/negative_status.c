@@ -1,5 +1,5 @@
-/* Faulty on purpose: a negative exit status. Must differ on Windows, which keeps 32 bits of it where Unix keeps 8; WASI
-   is given what Unix makes of it. */
+/* Legal difference: a negative exit status, of which Windows keeps 32 bits and Unix 8. Equivalent on Windows by a rule
+   that says so; WASI is given what Unix makes of it. `wrong_status` fails where the low 8 bits say something else. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -108,6 +108,11 @@ fn ends_are_told_by_what_the_systems_do() {
     assert_eq!(class(signalled(6), exited(3), A64), None);
     assert_eq!(class(exited(44), exited(300), WINDOWS), Some(Class::ExitStatus));
     assert_eq!(class(exited(1), exited(2), A64), None);
+    let (host, windows) = (Target::parse(HOST).unwrap(), Target::parse(WINDOWS).unwrap());
+    let (native, other) = (ended(exited(44)), ended(exited(300)));
+    let native = Run { observation: &native, target: &host };
+    let other = Run { observation: &other, target: &windows };
+    assert_eq!(cause_of_runs(&native, &other, &[]), None, "nothing differs");
 }
 
 #[test]
