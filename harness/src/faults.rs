@@ -1,7 +1,7 @@
 //! Emulators' faults, told from those of their guests: what an emulator says when it has failed itself, ends that only it
 //! can have caused, and what is known of each version. Pure; tables.
 //!
-//! A fault names the emulator as the culprit. A [`Deviation`] only stands beside a failure, as something that is known of
+//! A fault names the emulator as the culprit. A deviation only stands beside a failure, as something that is known of
 //! this version and may be why: it never makes a failure anything else.
 
 mod deviations;

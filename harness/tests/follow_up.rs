@@ -17,7 +17,7 @@ const BUCKET: &str = "#include <stdio.h>\n#include <stdint.h>\nint main(void) {\
 
 /// A project with that program, for an emulated 64-bit and an emulated 32-bit target.
 fn project() -> tempfile::TempDir {
-    let project = tempfile::tempdir().unwrap();
+    let project = tempfile::tempdir().expect("a temporary directory can be made");
     let manifest = format!(
         "targets = [\"{A64}\", \"{ARMV7}\"]\n[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"*.c\"\n"
     );

@@ -255,9 +255,9 @@ fn account(summary: &Summary, count: u64) -> Outcome {
     }
     let alarms: Vec<&Cell> = of("plain").filter(|cell| !good(cell)).collect();
     println!("csmith plain: {} cells, {} false alarms", of("plain").count(), alarms.len());
-    alarms
-        .iter()
-        .for_each(|cell| println!("  {} on {}: {} {}", cell.case, cell.target, cell.observed, cell.repeat));
+    for cell in &alarms {
+        println!("  {} on {}: {} {}", cell.case, cell.target, cell.observed, cell.repeat);
+    }
 
     let mut by_kind: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
     for cell in of("seeded") {

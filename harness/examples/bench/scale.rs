@@ -84,10 +84,9 @@ impl Bench {
         let process = format!("/proc/{}", child.id());
         let mut used = Used::default();
         // The kernel keeps a process's own numbers until it is waited for, but for its memory: that is looked at meanwhile.
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        while rustix::process::waitid(WaitId::Pid(Pid::from_child(&child)), options)?.is_none() {
+        let ended = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
+        while poll(&mut [PollFd::new(&ended, PollFlags::IN)], Some(&LOOK_EVERY))? == 0 {
             used.peak_mib = peak_mib(&process).unwrap_or(used.peak_mib);
-            std::thread::sleep(LOOK_EVERY);
         }
         used.seconds = begun.elapsed().as_secs_f64();
         used.cpu_ms = super::own_cpu(&std::fs::read_to_string(format!("{process}/stat"))?);
@@ -106,7 +105,7 @@ impl Bench {
             let run = || {
                 let mut command = quiet(&self.binary);
                 command.arg("-C").arg(&dir).arg("run").env_remove("RUST_BACKTRACE");
-                TARGETS[..2].iter().for_each(|target| drop(command.args(["-t", target])));
+                command.args(TARGETS[..2].iter().flat_map(|target| ["-t", target]));
                 command
             };
             super::timed(&mut run())?;

@@ -31,8 +31,8 @@ pub(super) fn cause(native: &Run<'_>, target: &Run<'_>, differences: &[Differenc
         .or_else(|| differences.iter().find_map(|difference| first_lines(difference, &sides)))
         .or_else(|| differences.iter().find_map(|difference| all_lines(native, target, difference, &sides)))
         .or_else(|| {
-            let lone = differences.iter().filter(|difference| difference.place == "stderr");
-            lone.filter_map(|difference| panics::reversed_number(&difference.target, &sides)).next()
+            let mut lone = differences.iter().filter(|difference| difference.place == "stderr");
+            lone.find_map(|difference| panics::reversed_number(&difference.target, &sides))
         })
 }
 
@@ -71,12 +71,8 @@ fn ending(native: &End, target: &End, sides: &Sides<'_>) -> Option<Cause> {
 }
 
 /// The two texts or files at one place.
-fn bytes<'a>(
-    native: &Run<'a>,
-    target: &Run<'a>,
-    place: &str,
-) -> Option<(std::borrow::Cow<'a, [u8]>, std::borrow::Cow<'a, [u8]>)> {
-    let cut = |bytes: &'a [u8]| std::borrow::Cow::Borrowed(&bytes[..bytes.len().min(BYTES_MAX)]);
+fn bytes<'a>(native: &Run<'a>, target: &Run<'a>, place: &str) -> Option<(&'a [u8], &'a [u8])> {
+    let cut = |bytes: &'a [u8]| &bytes[..bytes.len().min(BYTES_MAX)];
     let (native, target) = (native.observation, target.observation);
     match place {
         "stdout" => Some((cut(&native.stdout), cut(&target.stdout))),
@@ -103,17 +99,17 @@ fn whole(native: &Run<'_>, target: &Run<'_>, difference: &Difference, sides: &Si
         let is_return = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n');
         (0..bytes.len()).filter(|at| !is_return(*at)).map(|at| bytes[at]).collect()
     };
-    let (plain_left, plain_right) = (unix(&left), unix(&right));
+    let (plain_left, plain_right) = (unix(left), unix(right));
     if is_file {
         if sides.native.windows != sides.target.windows && plain_left == plain_right {
             return Some(line_ending_cause());
         }
         if sides.native.endian != sides.target.endian
-            && (reversed_in_groups(&left, &right, &[2, 4, 8, 16]) || encoded_in_pairs(&left, &right))
+            && (reversed_in_groups(left, right, &[2, 4, 8, 16]) || encoded_in_pairs(left, right))
         {
             return Some(numbers::byte_order_cause(sides));
         }
-        return (right.len() < left.len() && left.starts_with(&right)).then(|| {
+        return (right.len() < left.len() && left.starts_with(right)).then(|| {
             let sentence = "the end of a file is missing: a length is counted in something that is smaller on the \
                             target, or the file was not flushed";
             Cause::new(Class::TruncatedFile, sentence)
@@ -164,7 +160,7 @@ fn all_lines(
     sides: &Sides<'_>,
 ) -> Option<Cause> {
     let (left, right) = bytes(native, target, &difference.place)?;
-    let (left, right) = (String::from_utf8_lossy(&left), String::from_utf8_lossy(&right));
+    let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));
     let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
     if left.len() != right.len() {
         return None;

@@ -66,17 +66,18 @@ pub(super) fn cause(lines: &[Lines<'_>], sides: &Sides<'_>) -> Option<Cause> {
         lines.iter().filter(|line| line.native != line.target).take(LINES_MAX).copied().collect();
     let mut votes = Votes::default();
     for line in &differing {
-        match OF_LINES.iter().find_map(|recogniser| recogniser(*line, sides)) {
-            Some(cause) => votes.add(cause, line.parts().len().max(1)),
-            None => {
-                votes.ask(OF_PARTS, &line.parts(), *line, sides);
-                votes.ask(OF_WORDS, &line.words(), *line, sides);
-            }
+        if let Some(cause) = OF_LINES.iter().find_map(|recogniser| recogniser(*line, sides)) {
+            votes.add(cause, line.parts().len().max(1));
+        } else {
+            votes.ask(OF_PARTS, &line.parts(), *line, sides);
+            votes.ask(OF_WORDS, &line.words(), *line, sides);
         }
     }
     votes.winner().or_else(|| {
         let mut votes = Votes::default();
-        differing.iter().for_each(|line| votes.ask(WEAK, &line.parts(), *line, sides));
+        for line in &differing {
+            votes.ask(WEAK, &line.parts(), *line, sides);
+        }
         votes.winner().or_else(|| differing.iter().find_map(|line| words::reordered(*line)))
     })
 }

@@ -35,7 +35,7 @@ pub(super) enum Together {
 }
 
 /// The parts of a task: one for each piece, and one for all other tests.
-pub(super) fn split(task: Task, pieces: &[Piece]) -> Vec<Task> {
+pub(super) fn split(task: &Task, pieces: &[Piece]) -> Vec<Task> {
     let (expected, results) = (pieces.len() + 1, Mutex::default());
     let gathering = Arc::new(Gathering { whole: task.clone(), expected, results });
     let apart: u64 = pieces.iter().map(|piece| piece.ms).sum();
@@ -99,7 +99,7 @@ mod tests {
     fn parts() -> Vec<Task> {
         let pieces = [Piece { names: vec!["long".into()], ms: 700 }];
         let work = Work { ms: Some(1000), ..Work::default() };
-        split(Task { work, ..Task::for_tests() }, &pieces)
+        split(&Task { work, ..Task::for_tests() }, &pieces)
     }
 
     #[test]

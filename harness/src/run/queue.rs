@@ -104,16 +104,19 @@ impl Queue {
         let mut state = self.changed.wait_while(self.state(), rests).unwrap_or_else(PoisonError::into_inner);
         let task = state.pop()?;
         // Tests that are run again are run alone anyway.
-        let choice = match task.only.is_empty() {
-            true => spread(&task.work, self.room(&state)),
-            false => Spread::Whole { threads: 1 },
+        let choice = if task.only.is_empty() {
+            spread(&task.work, self.room(&state))
+        } else {
+            Spread::Whole { threads: 1 }
         };
         let (task, threads) = match choice {
             Spread::Whole { threads } => (task, threads),
             Spread::Split(found) => {
-                let mut parts = pieces::split(task, &found);
+                let mut parts = pieces::split(&task, &found);
                 let first = parts.remove(0);
-                parts.into_iter().for_each(|part| state.push(part));
+                for part in parts {
+                    state.push(part);
+                }
                 self.changed.notify_all();
                 (first, 1)
             }
@@ -187,7 +190,9 @@ mod tests {
 
     fn queue(tasks: Vec<Task>) -> Queue {
         let queue = Queue::new(Size { workers: 2, processors: 2 });
-        tasks.into_iter().for_each(|task| queue.push(task));
+        for task in tasks {
+            queue.push(task);
+        }
         queue
     }
 

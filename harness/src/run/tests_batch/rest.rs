@@ -183,7 +183,9 @@ impl Runner<'_> {
         self.unexplained.push((bad_end, self.deaths));
         // Nobody dies alone of those that were running. Perhaps one that was believed to be done still was: all of them
         // once more, in a smaller batch, down to one.
-        told.iter().for_each(|name| drop(self.tests.outcomes.remove(name)));
+        for name in &told {
+            self.tests.outcomes.remove(name);
+        }
         Ok(())
     }
 
