@@ -186,6 +186,8 @@ fn account(cell: &Cell) -> String {
         }
     }
     lines.extend(cell.expected.as_ref().map(|expected| format!("expected  {expected}")));
+    lines.extend(cell.known.iter().map(|known| format!("known   {known}")));
+    lines.extend(cell.issue.as_ref().map(|issue| format!("issue   {issue}")));
     lines.push(format!("repeat  {}", cell.repeat));
     lines.join("\n")
 }

@@ -191,6 +191,7 @@ fn finding(finding: &Finding) -> String {
         }
         text.push_str(&fenced("text", &block));
     }
+    text.extend(finding.known.iter().map(|known| format!("Known: {}\n\n", plain(known))));
     text.push_str(&fenced("sh", &finding.repeat));
     if finding.cells.len() > 1 {
         let cells: Vec<String> = finding.cells.iter().map(|cell| format!("- {}\n", code(cell))).collect();

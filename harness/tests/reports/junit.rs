@@ -112,6 +112,10 @@ fn every_verdict_has_its_place() {
     ] {
         assert_eq!(kind(name), expected, "{name}");
     }
+    let TestCaseStatus::NonSuccess { description, .. } = of("emulator") else { panic!() };
+    assert!(
+        description.as_deref().unwrap().contains("known   QEMU 7.2 has no `io_uring`\nissue   tracker 42\n")
+    );
     // What passes in the end is a success that tells of the try which failed, as Surefire has it.
     let TestCaseStatus::Success { flaky_runs } = of("sometimes") else { panic!() };
     assert!(flaky_runs[0].stack_trace.as_ref().unwrap().as_str().contains("killed by SIGSEGV"));

@@ -52,6 +52,10 @@ struct Detail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     expected: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    issue: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    known: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<&'a str>,
@@ -229,6 +233,8 @@ impl<'a> Rows<'a, '_> {
             rules: cell.rules.iter().map(|rule| (rule.rule.name(), rule.count)).collect(),
             observed: (cell.observed != cell.verdict).then(|| position(cell.observed)),
             expected: cell.expected.as_deref(),
+            issue: cell.issue.as_deref(),
+            known: &cell.known,
             repeat: (cell.repeat != usual).then_some(cell.repeat.as_str()),
             kept: cell.kept.as_ref().map(|kept| kept.display().to_string()),
             leaked: &cell.leaked,

@@ -128,6 +128,7 @@ const detail = {
     const close = make("button", { type: "button", class: "icon", "aria-label": "Close", onclick: () => this.close() }, "✕");
     const facts = [
       ["cause", cell.cause === undefined ? undefined : data.causes[cell.cause]], ["reason", more.reason], ["expected", more.expected],
+      ["issue", more.issue], ["known", more.known?.join("\n")],
       ["by itself", more.observed === undefined ? undefined : verdicts[more.observed].name],
       ["equal after", more.rules?.map(([rule, count]) => `${rule} (${count})`).join(", ")],
       ["tries before", more.tries?.map(([tried, text]) => `${verdicts[tried].name}: ${text}`).join("\n")], ["repeated", more.repeated],
