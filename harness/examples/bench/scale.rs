@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rustix::process::{Pid, WaitId, WaitIdOptions};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::{Bench, Outcome, quiet};
 
@@ -15,7 +16,7 @@ const TARGETS: [&str; 3] =
 /// Cases for one target: ten thousand cells.
 const CASES: usize = 10_000;
 /// How often memory is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 impl Bench {
     /// Three targets built and run in one call, and in three calls in a row, both from nothing.

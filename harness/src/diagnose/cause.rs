@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 /// In which respect two targets differ, or what a program did that shows on one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "kebab-case"))]
 pub enum Class {
     /// Which byte of a number comes first.
     ByteOrder,
