@@ -121,26 +121,47 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
         }
         scope.spawn(|| {
             let builds = Builds { run, guests, news: sender.clone(), enough: &enough };
-            let outcome = builds.build();
+            let outcome = told_of_panics(|| builds.build());
             let _ = sender.send(News::BuildsEnded(outcome));
         });
-        let (over, watcher) = (&over, sender.clone());
+        let (over, enough, watcher) = (&over, &enough, sender.clone());
         scope.spawn(move || {
             if run.stop.await_unless(over) {
                 let _ = watcher.send(News::Stopped);
             }
         });
         let cached = Cached { cache, starter: &starter, host: &host };
-        let mut coordinator = Coordinator::new(run, guests, recorder, &queue, (cached, &enough));
+        let _end = End { over, enough, queue: &queue };
+        let mut coordinator = Coordinator::new(run, guests, recorder, &queue, (cached, enough));
         let outcome = coordinator.coordinate(&news);
         coordinator.keep_durations();
-        over.stop();
-        queue.close();
         outcome
     });
     let count = starter.started();
     starter.finish()?;
     outcome.map(|()| count)
+}
+
+/// Ends the other threads when the coordinator is done, however it ends: all of them are waited for.
+struct End<'a> {
+    over: &'a StopFlag,
+    enough: &'a StopFlag,
+    queue: &'a Queue,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.over.stop();
+        self.enough.stop();
+        self.queue.close();
+    }
+}
+
+/// What `work` comes to; a panic is an error of ours, so that nobody waits for a thread that is gone.
+fn told_of_panics<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // What the panic left half-done is not looked at again: the error ends the run.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::ours("a thread of the run has panicked; its words are above")))
 }
 
 /// Runs a task that was taken; `None` for all parts of a task but the last one to end, which brings the whole task.
@@ -151,12 +172,12 @@ fn work(
     taken: Taken,
 ) -> Option<(Task, Result<Done>)> {
     let Taken { task, threads } = taken;
-    let result = execute(run, starter, host, &task, threads);
+    let result = told_of_panics(|| execute(run, starter, host, &task, threads));
     let Some(part) = &task.part else { return Some((task, result)) };
     let (whole, together) = part.ended(result)?;
     let result = match together {
         Together::Whole(result) => result,
-        Together::Again => execute(run, starter, host, &whole, threads),
+        Together::Again => told_of_panics(|| execute(run, starter, host, &whole, threads)),
     };
     Some((whole, result))
 }
@@ -284,5 +305,17 @@ impl Task {
             work: Work::default(),
             part: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_thread_is_an_error_that_ends_the_run() {
+        let error = told_of_panics(|| -> Result<()> { panic!("as a test wants it") }).unwrap_err();
+        assert!(error.render().contains("has panicked"), "{}", error.render());
+        assert_eq!(told_of_panics(|| Ok(1)).ok(), Some(1));
     }
 }
