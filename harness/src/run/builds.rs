@@ -1,5 +1,8 @@
 //! The builds of a run, on a thread of their own: suite after suite, each program told to the coordinator as soon as it
-//! is there, so that guests run while others are built.
+//! may be run, so that guests run while others are built.
+//!
+//! What cargo builds may be run when cargo has built all of it, as under `cargo test`: a program may start others of its
+//! package by their path, and cargo puts them there, or replaces them, until its last call has ended.
 //!
 //! Documentation tests come last: cargo itself runs them, and would wait for a build that holds its directory.
 
@@ -38,6 +41,9 @@ impl Builds<'_> {
         let mut wanted: Vec<(usize, &PlannedSuite)> =
             wanted.filter(|(_, suite)| self.run.plan.wants_suite(&suite.name)).collect();
         wanted.sort_by_key(|(_, suite)| is_doc(suite));
+        let is_cargo = |suite: &PlannedSuite| matches!(&suite.origin, Origin::Cargo(origin) if !origin.doc);
+        let mut cargo_left = wanted.iter().filter(|(_, suite)| is_cargo(suite)).count();
+        let mut held = Vec::new();
         let targets: Vec<Target> = self
             .run
             .plan
@@ -53,7 +59,10 @@ impl Builds<'_> {
             let what = describe(&suite.origin, targets.len() + 1);
             self.tell(News::Recorded(Event::BuildStarted { suite: suite.name.clone(), what }));
             let begun = Instant::now();
-            let failures = self.suite(suite, &targets, &mut |piece| self.tell(News::Built(index, piece)))?;
+            let failures = self.suite(suite, &targets, &mut |piece| {
+                let built = News::Built(index, piece);
+                if is_cargo(suite) { held.push(built) } else { self.tell(built) }
+            })?;
             let duration_ms = millis(begun.elapsed());
             // What was ended has not failed, and its suite is not built: that is listed at the end.
             let ended = self.is_over() && !failures.is_empty();
@@ -63,7 +72,17 @@ impl Builds<'_> {
             if ended {
                 break;
             }
-            self.tell(News::SuiteBuilt(index));
+            if is_cargo(suite) {
+                held.push(News::SuiteBuilt(index));
+                cargo_left -= 1;
+            } else {
+                self.tell(News::SuiteBuilt(index));
+            }
+            if cargo_left == 0 {
+                for news in held.drain(..) {
+                    self.tell(news);
+                }
+            }
         }
         Ok(())
     }
