@@ -33,8 +33,9 @@ pub(super) enum Woken {
 pub(super) struct Keys {
     /// Ends when the run does.
     quit: OwnedFd,
-    /// Gets a byte when we go on after having been stopped.
-    resumed: OwnedFd,
+    /// Gets a byte when we go on after having been stopped; `None` where keys are not read. A pipe that nobody can write
+    /// to would be ready for ever.
+    resumed: Option<OwnedFd>,
     /// Whether keys are read at all.
     reads: bool,
 }
@@ -43,11 +44,13 @@ impl Keys {
     /// Listens to keys if `shown` on a terminal that is ours. What comes with it ends the waiting when it is dropped.
     pub(super) fn new(shown: bool) -> io::Result<(Self, OwnedFd)> {
         let (quit, end) = pipe_with(PipeFlags::CLOEXEC)?;
-        let (resumed, wake) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
         let reads = shown && isatty(rustix::stdio::stdin()) && isatty(rustix::stdio::stdout());
+        let mut resumed = None;
         if reads {
+            let (ours, wake) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
             signal_hook::low_level::pipe::register(signal_hook::consts::SIGCONT, wake)?;
             unix::listen_to_keys();
+            resumed = Some(ours);
         }
         Ok((Self { quit, resumed, reads }, end))
     }
@@ -57,7 +60,8 @@ impl Keys {
         let timeout = Timespec::try_from(time_max).ok();
         let stdin = rustix::stdio::stdin();
         let listens = self.reads && unix::is_in_front();
-        let mut fds = vec![PollFd::new(&self.quit, PollFlags::IN), PollFd::new(&self.resumed, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(&self.quit, PollFlags::IN)];
+        fds.extend(self.resumed.as_ref().map(|resumed| PollFd::new(resumed, PollFlags::IN)));
         fds.extend(listens.then(|| PollFd::from_borrowed_fd(stdin, PollFlags::IN)));
         if !matches!(poll(&mut fds, timeout.as_ref()), Ok(1..)) {
             return Woken::Time;
@@ -67,10 +71,13 @@ impl Keys {
         if ready[0] {
             return Woken::End;
         }
-        if ready[1] {
-            let _ = rustix::io::read(&self.resumed, &mut [0; READ_BYTES]);
+        if let Some(resumed) = &self.resumed
+            && ready[1]
+        {
+            let _ = rustix::io::read(resumed, &mut [0; READ_BYTES]);
             unix::listen_to_keys();
         }
+        // Standard input is listened to only together with our return, as the third.
         if ready.get(2) == Some(&true) { self.read(stdin) } else { Woken::Time }
     }
 
@@ -85,5 +92,22 @@ impl Keys {
                 Woken::Time
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn where_no_keys_are_read_only_time_and_the_end_wake() {
+        let (mut keys, end) = Keys::new(false).unwrap();
+        let (begun, time) = (Instant::now(), Duration::from_millis(50));
+        assert_eq!(keys.wait(time), Woken::Time);
+        assert!(begun.elapsed() >= time, "it did not wait");
+        drop(end);
+        assert_eq!(keys.wait(Duration::from_secs(600)), Woken::End);
     }
 }
