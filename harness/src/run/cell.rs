@@ -114,19 +114,32 @@ impl<'a> Starter<'a> {
                 format!("`{}` cannot be passed to a program on {}", word.display(), launch.emulator.kind);
             return Ok(Started::Blocked(Blocked { reason, fix: None }));
         }
-        if let Some(preparation) = &launch.preparation
-            && let Err(reason) = self.preparations.ensure(preparation)
-        {
-            let fix = Some(format!("triplecheck setup {}", planned.target));
-            return Ok(Started::Blocked(Blocked { reason, fix }));
-        }
-        if planned.target.to_string() != self.run.host.triple()
-            && let Err(blocked) = self.sentinels.ensure(self, planned, &self.work.path().join("sentinels"))
-        {
+        if let Err(blocked) = self.ensure_ready(planned, launch) {
             return Ok(Started::Blocked(blocked));
         }
         self.started.fetch_add(1, Ordering::Relaxed);
         Ok(Started::Ran(Box::new(self.observe(launch, planned, start)?), launch.emulator.kind))
+    }
+
+    /// Makes the emulator of a program ready before it is needed. What is wrong is told when it is.
+    pub(super) fn make_ready(&self, planned: &PlannedTarget, program: &Path) {
+        if let Decision::Run(launch, _) = &*self.decide(planned, program) {
+            let _ = self.ensure_ready(planned, launch);
+        }
+    }
+
+    /// Sees to it that what the emulator needs is in place and that it has been shown to run programs.
+    fn ensure_ready(&self, planned: &PlannedTarget, launch: &Launch) -> Result<(), Blocked> {
+        if let Some(preparation) = &launch.preparation
+            && let Err(reason) = self.preparations.ensure(preparation)
+        {
+            let fix = Some(format!("triplecheck setup {}", planned.target));
+            return Err(Blocked { reason, fix });
+        }
+        if planned.target.to_string() == self.run.host.triple() {
+            return Ok(());
+        }
+        self.sentinels.ensure(self, planned, &self.work.path().join("sentinels"))
     }
 
     /// Runs a sentinel; `None` where it cannot be run here, or what it needs cannot be made.

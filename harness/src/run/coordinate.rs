@@ -67,6 +67,8 @@ pub(super) struct Coordinator<'a, 'r> {
     enough: &'a StopFlag,
     /// The suites of which all programs were told.
     suites_built: BTreeSet<usize>,
+    /// The targets whose emulators somebody makes ready, or has.
+    made_ready: BTreeSet<usize>,
     /// What earlier runs took, once it is needed.
     durations: Option<Durations>,
 }
@@ -97,6 +99,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             ending: None,
             enough,
             suites_built: BTreeSet::new(),
+            made_ready: BTreeSet::new(),
             durations: None,
         }
     }

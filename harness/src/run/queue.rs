@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::pieces;
@@ -30,6 +31,8 @@ pub(super) struct Queue {
 
 struct State {
     tasks: BTreeMap<Rank, Task>,
+    /// What is made ready where no task is.
+    early: Vec<Early>,
     /// What the tasks are expected to cost, as far as that is known.
     tasks_ms: u64,
     pushed: u64,
@@ -44,6 +47,21 @@ struct State {
 /// The order of tasks: by length, then as they came.
 type Rank = (Reverse<u64>, u64);
 
+/// A target whose programs are there and will be run: whoever has nothing else to do makes its emulator ready, while the
+/// native side runs that its own tasks wait for.
+pub(super) struct Early {
+    /// The position of the target in the plan.
+    pub(super) target: usize,
+    /// One of its programs.
+    pub(super) program: PathBuf,
+}
+
+/// What a worker does next.
+pub(super) enum Next {
+    Task(Taken),
+    Early(Early),
+}
+
 /// A task that a worker has taken.
 pub(super) struct Taken {
     pub(super) task: Task,
@@ -56,6 +74,7 @@ impl Queue {
     pub(super) fn new(size: Size) -> Self {
         let state = State {
             tasks: BTreeMap::new(),
+            early: Vec::new(),
             tasks_ms: 0,
             pushed: 0,
             closed: false,
@@ -68,6 +87,12 @@ impl Queue {
 
     pub(super) fn push(&self, task: Task) {
         self.state().push(task);
+        self.changed.notify_one();
+    }
+
+    /// What is done when there is nothing to run.
+    pub(super) fn push_early(&self, early: Early) {
+        self.state().early.push(early);
         self.changed.notify_one();
     }
 
@@ -92,17 +117,24 @@ impl Queue {
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.tasks.clear();
+        state.early.clear();
         state.closed = true;
         self.changed.notify_all();
     }
 
-    /// The next task; waits for one. `None` when there will be no more.
-    pub(super) fn next(&self) -> Option<Taken> {
+    /// What is to be done next; waits for it. `None` when there will be no more.
+    pub(super) fn next(&self) -> Option<Next> {
         let rests = |state: &mut State| {
-            !state.closed && (state.tasks.is_empty() || state.running >= state.running_max)
+            let nothing = state.tasks.is_empty() && state.early.is_empty();
+            !state.closed && (nothing || state.running >= state.running_max)
         };
         let mut state = self.changed.wait_while(self.state(), rests).unwrap_or_else(PoisonError::into_inner);
-        let task = state.pop()?;
+        let Some(task) = state.pop() else {
+            let early = state.early.pop()?;
+            state.running += 1;
+            state.busy += 1;
+            return Some(Next::Early(early));
+        };
         // Tests that are run again are run alone anyway.
         let choice = if task.only.is_empty() {
             spread(&task.work, self.room(&state))
@@ -123,10 +155,10 @@ impl Queue {
         };
         state.running += 1;
         state.busy += threads;
-        Some(Taken { task, threads })
+        Some(Next::Task(Taken { task, threads }))
     }
 
-    /// Says that a task has come to its end.
+    /// Says that what was taken has come to its end; `threads` is 1 where it was no task.
     pub(super) fn ended(&self, threads: usize) {
         let mut state = self.state();
         state.running -= 1;
@@ -196,11 +228,18 @@ mod tests {
         queue
     }
 
+    fn next(queue: &Queue) -> Taken {
+        match queue.next() {
+            Some(Next::Task(taken)) => taken,
+            Some(Next::Early(_)) | None => panic!("there is no task"),
+        }
+    }
+
     fn order(queue: &Queue) -> Vec<usize> {
         queue.no_more_builds();
         let mut names = Vec::new();
         while !queue.state().tasks.is_empty() {
-            let taken = queue.next().unwrap();
+            let taken = next(queue);
             names.push(taken.task.place.0);
             queue.ended(taken.threads);
         }
@@ -224,13 +263,13 @@ mod tests {
     #[test]
     fn half_of_the_workers_rest_while_something_is_built() {
         let queue = queue(vec![task(0, None, 0), task(1, None, 0)]);
-        let first = queue.next().unwrap();
+        let first = next(&queue);
         {
             let state = queue.state();
             assert!(state.running >= state.running_max, "a second worker would wait");
         }
         queue.ended(first.threads);
-        assert_eq!(queue.next().unwrap().task.place.0, 1);
+        assert_eq!(next(&queue).task.place.0, 1);
     }
 
     #[test]
@@ -239,9 +278,18 @@ mod tests {
         let work = Work { ms: Some(10_000), tests, splits: true, threads: Threads::One, then_ms: 0 };
         let queue = queue(vec![Task { work, ..Task::for_tests() }, task(1, Some(5), 0)]);
         queue.no_more_builds();
-        assert!(queue.next().unwrap().task.part.is_some(), "it is split");
+        assert!(next(&queue).task.part.is_some(), "it is split");
         assert_eq!(queue.clear(), 1);
-        assert!(queue.next().unwrap().task.part.is_some(), "its other part is run");
+        assert!(next(&queue).task.part.is_some(), "its other part is run");
+    }
+
+    #[test]
+    fn emulators_are_made_ready_by_those_who_have_nothing_to_run() {
+        let queue = queue(vec![task(0, None, 0)]);
+        queue.push_early(Early { target: 7, program: PathBuf::new() });
+        queue.no_more_builds();
+        assert_eq!(next(&queue).task.place.0, 0);
+        assert!(matches!(queue.next(), Some(Next::Early(Early { target: 7, .. }))));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::doc_tests;
 use super::guests::{Guest, Guests};
 use super::patience::Limit;
 use super::pieces::{Part, Together};
-use super::queue::{Queue, Size, Taken};
+use super::queue::{Next, Queue, Size, Taken};
 use super::spread::Work;
 use super::tests_batch::{self, Batch, Tests};
 use super::{Blocked, Recorder, Run};
@@ -108,7 +108,15 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
         for _ in 0..run.jobs.max(1) {
             let (sender, queue, starter, host) = (sender.clone(), &queue, &starter, &host);
             scope.spawn(move || {
-                while let Some(taken) = queue.next() {
+                while let Some(next) = queue.next() {
+                    let taken = match next {
+                        Next::Task(taken) => taken,
+                        Next::Early(early) => {
+                            starter.make_ready(&run.plan.targets[early.target], &early.program);
+                            queue.ended(1);
+                            continue;
+                        }
+                    };
                     let threads = taken.threads;
                     let done = work(run, starter, host, taken);
                     queue.ended(threads);

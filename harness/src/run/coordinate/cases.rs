@@ -22,6 +22,7 @@ use crate::run::cached::{self, Place};
 use crate::run::guests::{self, Guest};
 use crate::run::judge::Judged;
 use crate::run::keys::Sides;
+use crate::run::queue::Early;
 use crate::run::schedule::{HOST_ONLY, Task};
 
 /// A program of which at least one piece is there.
@@ -233,7 +234,7 @@ impl Coordinator<'_, '_> {
             let target = known.files.get(&planned.target.to_string());
             let (Some(native), Some(target)) = (native, target) else { continue };
             let sides = Sides { native: (self.cached.host, native), target: (planned, target) };
-            let guest = known.guest.clone();
+            let (guest, target) = (known.guest.clone(), target.clone());
             let cell = (place.0, place.1, index);
             let entry = self.cached.find(self.run, &guest, &sides, cell, &mut self.keys);
             let settled = match entry {
@@ -245,6 +246,9 @@ impl Coordinator<'_, '_> {
             } else {
                 self.run.board.plan(&guest.suite, Some(&planned.target.to_string()));
                 self.known[place.0].cases[place.1].cells[index] = CellState::Ready;
+                if self.made_ready.insert(index) {
+                    self.queue.push_early(Early { target: index, program: target });
+                }
             }
         }
         Ok(())
