@@ -36,10 +36,11 @@ fn plain(number: usize) -> String {
 
 impl Bench {
     pub(super) fn compare(&self) -> Outcome {
-        let (native, target) = (self.work.join("native"), self.work.join("target"));
+        let (native, target) = (self.work.join("native.out"), self.work.join("target.out"));
         for (name, native_line, target_line) in KINDS {
-            write(&native, native_line)?;
-            write(&target, target_line)?;
+            // As many lines on both sides: only what is named differs.
+            let lines = write(&native, native_line, |_, bytes| bytes < OUTPUT_BYTES)?;
+            write(&target, target_line, |line, _| line < lines)?;
             let this = std::env::current_exe()?;
             let output =
                 std::process::Command::new(this).arg("compare-once").args([&native, &target]).output()?;
@@ -49,14 +50,20 @@ impl Bench {
     }
 }
 
-fn write(path: &Path, line: MakeLine) -> Outcome {
-    let mut text = String::with_capacity(OUTPUT_BYTES + 100);
+/// Writes lines while `goes_on`, which is told of the next line's number and the bytes so far; how many it were.
+fn write(
+    path: &Path,
+    line: MakeLine,
+    goes_on: impl Fn(usize, usize) -> bool,
+) -> Result<usize, Box<dyn std::error::Error>> {
+    let mut text = String::with_capacity(OUTPUT_BYTES + OUTPUT_BYTES / 8);
     let mut number = 0;
-    while text.len() < OUTPUT_BYTES {
+    while goes_on(number, text.len()) {
         text.push_str(&line(number));
         number += 1;
     }
-    Ok(std::fs::write(path, text)?)
+    std::fs::write(path, text)?;
+    Ok(number)
 }
 
 /// Compares two files, and prints time, peak memory and what came of it.

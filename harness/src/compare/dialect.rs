@@ -6,13 +6,15 @@ use std::path::Path;
 use triplecheck_emulators::launch::Kind;
 
 use super::Side;
-use super::token::is_word;
+use super::token::{is_blank, is_word};
 
 /// One side's way of writing.
 #[derive(Debug, Default)]
 pub(super) struct Dialect {
     pub(super) windows: bool,
     roots: Vec<Root>,
+    /// Whether a path of a root holds blanks.
+    blank_roots: bool,
     /// The name of the program's file, which has another suffix on each target, and its root.
     program: Option<(Vec<u8>, usize)>,
 }
@@ -41,7 +43,14 @@ impl Dialect {
             .iter()
             .position(|(_, name)| *name == PROGRAM)
             .and_then(|index| Some((observed[index].0.file_name()?.as_encoded_bytes().to_vec(), index)));
-        Self { windows, roots: observed.iter().map(root).collect(), program }
+        let blank = |(path, _): &(std::path::PathBuf, _)| bytes(path).iter().any(|byte| is_blank(*byte));
+        let blank_roots = observed.iter().any(blank);
+        Self { windows, roots: observed.iter().map(root).collect(), blank_roots, program }
+    }
+
+    /// Whether a root's path, or the program's name, holds blanks.
+    pub(super) fn has_blank_roots(&self) -> bool {
+        self.blank_roots
     }
 
     /// The path at `at`, if one begins there that is below a root or is the program's own name: its length and which.

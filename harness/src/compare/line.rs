@@ -8,7 +8,7 @@ use super::equate::{Seen, equate, is_kin};
 use super::how::How;
 use super::noise::Noisy;
 use super::rules::Rule;
-use super::token::{Class, Token, next};
+use super::token::{Class, Token, is_blank, next};
 
 /// A longer line is compared but for its ending byte by byte: nobody reads it, and rules would copy it.
 pub(super) const RULED_LINE_BYTES_MAX: usize = 16 << 20;
@@ -138,6 +138,8 @@ fn normalise(decoded: &mut Decoded<'_>, how: &How) {
 pub(super) trait Decide {
     /// The rules that make them equal; `index` counts the tokens of the native line.
     fn decide(&self, native: Seen<'_>, target: Seen<'_>, index: usize) -> Option<&'static [Rule]>;
+    /// Whether `index` matters, so that no token may be passed over.
+    fn counts(&self) -> bool;
     /// Told of a pair that was decided to be equal by `rules` and is where it may be.
     fn accept(&mut self, _index: usize, _rules: &'static [Rule]) {}
 }
@@ -156,6 +158,10 @@ impl Decide for Judge<'_> {
                 _ => Some(&[Rule::NativeNoise]),
             }
         })
+    }
+
+    fn counts(&self) -> bool {
+        !self.noisy.is_empty()
     }
 }
 
@@ -208,6 +214,10 @@ pub(super) fn walk(
 ) -> bool {
     let mut left = Tokens::new(&decoded.native, ground.native);
     let mut right = Tokens::new(&decoded.target, ground.target);
+    if !judge.counts() {
+        left.at = common_tokens(&decoded.native, &decoded.target, ground);
+        right.at = left.at;
+    }
     // By how much the native token before was longer than the target's.
     let mut owed = 0;
     loop {
@@ -217,6 +227,20 @@ pub(super) fn walk(
             None => return false,
         }
     }
+}
+
+/// Where the last blanks begin before the first difference: no token spans them, so that both lines are cut there alike.
+/// Only a path may hold blanks, behind a quote or in a root.
+fn common_tokens(native: &[u8], target: &[u8], ground: Ground<'_>) -> usize {
+    let common = &native[..super::align::common_prefix(native, target)];
+    if memchr::memchr3(b'"', b'\'', b'`', common).is_some()
+        || ground.native.has_blank_roots()
+        || ground.target.has_blank_roots()
+    {
+        return 0;
+    }
+    let Some(last) = memchr::memrchr2(b' ', b'\t', common) else { return 0 };
+    common[..last].iter().rposition(|byte| !is_blank(*byte)).map_or(0, |at| at + 1)
 }
 
 enum Step {

@@ -15,10 +15,14 @@ use super::{Difference, Side, text_key};
 
 /// The tokens of one native line that vary, by index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Noisy(BTreeSet<usize>);
+pub(super) struct Noisy(pub(super) BTreeSet<usize>);
 
 impl Noisy {
     pub(super) const NONE: &'static Self = &Self(BTreeSet::new());
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 
     pub(super) fn contains(&self, index: usize) -> bool {
         self.0.contains(&index)
@@ -119,6 +123,10 @@ impl Decide for Varying<'_> {
     fn decide(&self, native: Seen<'_>, again: Seen<'_>, _index: usize) -> Option<&'static [Rule]> {
         equate(native, again, self.ground.how)
             .or_else(|| is_kin(native, again).map(|_| &[Rule::NativeNoise][..]))
+    }
+
+    fn counts(&self) -> bool {
+        true
     }
 
     fn accept(&mut self, index: usize, rules: &'static [Rule]) {

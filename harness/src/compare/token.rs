@@ -77,7 +77,7 @@ pub(super) fn next(line: &[u8], at: usize, dialect: &Dialect) -> Token {
     }
 }
 
-fn is_blank(byte: u8) -> bool {
+pub(super) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::compare::noise::Noisy;
 
 fn config() -> ProptestConfig {
     let cases = std::env::var("TRIPLECHECK_PROPERTY_CASES").ok().and_then(|cases| cases.parse().ok());
@@ -124,6 +125,18 @@ proptest! {
             });
             prop_assert!(marked, "{:?}", difference);
         }
+    }
+
+    #[test]
+    fn how_lines_begin_alike_decides_nothing(common in near_rules(), a in near_rules(), b in near_rules()) {
+        let observations = [seen(b"", b"", "/tmp/n/cwd"), seen(b"", b"", "/tmp/t/cwd")];
+        let dialects = [side(&observations[0], Kind::Native), side(&observations[1], Kind::Wine)].map(Dialect::of);
+        let how = How::default();
+        let ground = Ground { native: &dialects[0], target: &dialects[1], how: &how };
+        let lines = [a, b].map(|end| [&common[..], &end].concat());
+        // A line that has noise, if only where no token is, is walked from its beginning.
+        let walked = line::equal(&lines[0], &lines[1], ground, &Noisy(BTreeSet::from([usize::MAX])));
+        prop_assert_eq!(line::equal(&lines[0], &lines[1], ground, Noisy::NONE), walked);
     }
 
     #[test]
