@@ -113,7 +113,8 @@ impl Shared {
             match keys.wait(next) {
                 Woken::Time => {}
                 Woken::Key => self.tell_running(),
-                Woken::End => return,
+                // The last ones of a log are over only now.
+                Woken::End => return self.tell_finished(&mut self.display()),
             }
         }
     }
@@ -133,11 +134,7 @@ impl Shared {
             let rows = running.iter().map(|guest| lines::row(guest, now)).collect();
             display.screen.show(head, rows);
         } else {
-            for (suite, target) in self.board.finished() {
-                let share = self.board.share_of(&suite, target.as_deref());
-                let told = display.tally.take_finished(&suite, target.as_deref(), share);
-                display.say(told.map(|counts| lines::finished(&suite, target.as_deref(), counts)));
-            }
+            self.tell_finished(&mut display);
             if display.rhythm.is_status_due(now) {
                 let elapsed = now.duration_since(display.begun);
                 let told = lines::status(elapsed, &display.tally, self.board.total(), &running, now);
@@ -145,6 +142,18 @@ impl Shared {
             }
         }
         display.rhythm.next(&running, now)
+    }
+
+    /// What has come to its end since the last look; a terminal shows counts instead.
+    fn tell_finished(&self, display: &mut Display) {
+        if display.screen.is_terminal() {
+            return;
+        }
+        for (suite, target) in self.board.finished() {
+            let share = self.board.share_of(&suite, target.as_deref());
+            let told = display.tally.take_finished(&suite, target.as_deref(), share);
+            display.say(told.map(|counts| lines::finished(&suite, target.as_deref(), counts)));
+        }
     }
 
     fn tell_running(&self) {

@@ -15,6 +15,8 @@ pub(super) struct Dialect {
     roots: Vec<Root>,
     /// Whether a path of a root holds blanks.
     blank_roots: bool,
+    /// The bytes with which paths begin.
+    begins: Vec<u8>,
     /// The name of the program's file, which has another suffix on each target, and its root.
     program: Option<(Vec<u8>, usize)>,
 }
@@ -45,7 +47,13 @@ impl Dialect {
             .and_then(|index| Some((observed[index].0.file_name()?.as_encoded_bytes().to_vec(), index)));
         let blank = |(path, _): &(std::path::PathBuf, _)| bytes(path).iter().any(|byte| is_blank(*byte));
         let blank_roots = observed.iter().any(blank);
-        Self { windows, roots: observed.iter().map(root).collect(), blank_roots, program }
+        let roots: Vec<Root> = observed.iter().map(root).collect();
+        let spellings =
+            roots.iter().flat_map(|root| &root.spellings).chain(program.iter().map(|(name, _)| name));
+        let mut begins: Vec<u8> = spellings.filter_map(|spelling| spelling.first().copied()).collect();
+        begins.sort_unstable();
+        begins.dedup();
+        Self { windows, roots, blank_roots, begins, program }
     }
 
     /// Whether a root's path, or the program's name, holds blanks.
@@ -55,6 +63,9 @@ impl Dialect {
 
     /// The path at `at`, if one begins there that is below a root or is the program's own name: its length and which.
     pub(super) fn path(&self, line: &[u8], at: usize) -> Option<(usize, usize)> {
+        if !self.begins.contains(&line[at]) {
+            return None;
+        }
         let before = at.checked_sub(1).map(|at| line[at]);
         if before.is_some_and(|byte| is_word(byte) || matches!(byte, b'.' | b'-' | b'/' | b'\\')) {
             return None;

@@ -44,7 +44,9 @@ impl Terminal {
     pub(crate) fn start(&self, command: &Command) -> Child {
         let stream = || Stdio::from(self.theirs.try_clone().unwrap());
         let mut session = Command::new("setsid");
-        session.arg("--ctty").arg(command.get_program()).args(command.get_args());
+        // As a terminal's own shell would: what starts these tests may ignore signals.
+        session.args(["--ctty", "env", "--default-signal=INT,QUIT"]);
+        session.arg(command.get_program()).args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => session.env(name, value),
