@@ -17,8 +17,11 @@ published() {
   printf '\n[workspace]\n' >>"$1-$2/Cargo.toml"
 }
 
-# The tests that a report finds something in, one a line, without targets.
-found() { sed -nE 's/^(differs|cross-fail|fails-natively|timeout|emulator-fault|inconclusive|flaky)  test::(.+)  on .*/\1 \2/p' "$1"; }
+# found DIR: the tests in which the only run of a crate finds something, one a line, with the verdict before it.
+found() {
+  sed -nE 's/^\{"event":"cell",.*"case":"([^"]+)",.*"verdict":"(differs|cross-fail|fails-natively|timeout|emulator-fault|inconclusive|flaky)",.*/\2 \1/p' \
+    "$1"/target/triplecheck/runs/*/events.jsonl | sort -u
+}
 
 # faulty NAME VERSION TARGET TEST...: exactly these tests fail on the target alone.
 faulty() {
@@ -27,8 +30,8 @@ faulty() {
   published "$name" "$version"
   (cd "$name-$version" && "$TRIPLECHECK" run -t "$target") >"$name.report" || status=$?
   cat "$name.report"
-  missed=$(comm -13 <(found "$name.report" | sort) <(printf 'cross-fail %s\n' "$@" | sort) | cut -d ' ' -f 2 | paste -sd ' ')
-  wrong=$(comm -23 <(found "$name.report" | sort) <(printf 'cross-fail %s\n' "$@" | sort) | paste -sd ' ')
+  missed=$(comm -13 <(found "$name-$version") <(printf 'cross-fail %s\n' "$@" | sort) | cut -d ' ' -f 2 | paste -sd ' ')
+  wrong=$(comm -23 <(found "$name-$version") <(printf 'cross-fail %s\n' "$@" | sort) | paste -sd ' ')
   [ $status = 1 ] || wrong="$wrong status $status"
   row "$target" "$name $version" $(($# - $(wc -w <<<"$missed"))) $# "${missed:+ missed $missed}${wrong:+ also $wrong}" 'fault found'
   rm -rf "$name-$version/target"
@@ -44,7 +47,7 @@ sound() {
   counts=$(grep 'cells\? compared with native' "$name.report" || true)
   cells=$(sed -nE 's/.* · ([0-9]+) cells? compared .*/\1/p' <<<"$counts")
   good=$(grep -oE '[0-9]+ (same|equivalent)' <<<"$counts" | awk '{ sum += $1 } END { print sum + 0 }')
-  [ $status = 0 ] || short=" status $status: $(found "$name.report" | paste -sd ' ' | cut -c 1-80)"
+  [ $status = 0 ] || short=" status $status: $(found "$name-$version" | paste -sd ' ' | cut -c 1-80)"
   row 'all six' "$name $version" "$good" "${cells:-0}" "$short" "${*:+with $*}"
   rm -rf "$name-$version/target"
 }
