@@ -314,6 +314,25 @@ fn what_happens_only_in_company_blames_nobody_alone() {
 }
 
 #[test]
+fn of_very_many_failures_those_that_were_not_run_alone_say_so() {
+    if !runs(S390X) {
+        return;
+    }
+    let dir = project(&[]);
+    let tests: String = (10..62)
+        .map(|number| format!("#[test] fn t{number}() {{ assert!(!BIG, \"big {number}\") }}\n"))
+        .collect();
+    support::write(dir.path(), &[("tests/many.rs", &format!("{COMMON}{tests}"))]);
+    let report = run(dir.path(), &[]);
+    assert!(report.cells.values().all(|(verdict, _)| verdict == "cross-fail"), "{}", report.ran.stdout);
+    let runs = std::fs::read_dir(dir.path().join("target/triplecheck/runs")).unwrap();
+    let events = runs.flatten().next().unwrap().path().join("events.jsonl");
+    let events = std::fs::read_to_string(events).unwrap();
+    let unconfirmed = events.lines().filter(|line| line.contains("too many tests of this binary failed"));
+    assert_eq!((report.cells.len(), unconfirmed.count()), (52, 2));
+}
+
+#[test]
 fn tests_that_get_a_process_of_their_own_have_no_company() {
     if !runs(S390X) {
         return;

@@ -361,7 +361,11 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                     let company = tests.only_in_company.contains(name);
                     let emulator = tests.kind.unwrap_or(Kind::Native);
                     let timed_out = tests.timed_out.contains(name);
-                    let judged = judge::test(left, right, emulator, company, timed_out);
+                    let mut judged = judge::test(left, right, emulator, company, timed_out);
+                    if tests.unconfirmed.contains(name) {
+                        let remark = "too many tests of this binary failed to run each of them alone, too";
+                        judged.differences.iter_mut().for_each(|it| it.remark = Some(remark.to_owned()));
+                    }
                     self.test_event(guest, planned, &case, name, judged, (native, tests), right)
                 }
                 (Some(_), None) | (None, _) => self.one_sided(guest, (&case, name), planned, (native, tests)),

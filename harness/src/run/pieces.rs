@@ -72,10 +72,12 @@ fn together(results: Vec<Result<Done>>) -> Together {
 }
 
 fn add(whole: &mut Tests, tests: Tests) {
-    let Tests { outcomes, durations_ms, only_in_company, timed_out, lost, bad_ends, wall, kind } = tests;
+    let Tests { outcomes, durations_ms, only_in_company, unconfirmed, timed_out, lost, bad_ends, wall, kind } =
+        tests;
     whole.outcomes.extend(outcomes);
     whole.durations_ms.extend(durations_ms);
     whole.only_in_company.extend(only_in_company);
+    whole.unconfirmed.extend(unconfirmed);
     whole.timed_out.extend(timed_out);
     whole.lost.extend(lost);
     whole.bad_ends.extend(bad_ends);

@@ -59,6 +59,8 @@ pub(crate) struct Tests {
     pub(crate) durations_ms: BTreeMap<String, u64>,
     /// Tests that failed in the batch and passed alone.
     pub(crate) only_in_company: BTreeSet<String>,
+    /// Tests that failed in the batch and were not run alone, because too many did.
+    pub(crate) unconfirmed: BTreeSet<String>,
     /// Tests that were ended at the deadline when run alone.
     pub(crate) timed_out: BTreeSet<String>,
     /// Tests that the binary has and that came to no outcome, and why.
@@ -252,12 +254,13 @@ impl Runner<'_> {
             .filter(|(name, outcome)| matches!(outcome, TestOutcome::Failed(_)) && passed.contains(*name))
             .map(|(name, _)| name.clone())
             .filter(|name| !self.alone.contains(name))
-            .take(CONFIRMED_MAX)
             .collect();
-        for name in failed {
-            let in_company = self.tests.outcomes.remove(&name);
-            self.alone(&name)?;
-            let alone = self.tests.outcomes.get(&name);
+        let (confirmed, unconfirmed) = failed.split_at(failed.len().min(CONFIRMED_MAX));
+        self.tests.unconfirmed.extend(unconfirmed.iter().cloned());
+        for name in confirmed {
+            let in_company = self.tests.outcomes.remove(name);
+            self.alone(name)?;
+            let alone = self.tests.outcomes.get(name);
             if matches!(alone, Some(TestOutcome::Passed)) {
                 self.tests.only_in_company.insert(name.clone());
             }
@@ -265,8 +268,8 @@ impl Runner<'_> {
             if let Some(outcome) = in_company
                 && !matches!(alone, Some(TestOutcome::Failed(_)))
             {
-                self.tests.lost.remove(&name);
-                self.tests.outcomes.insert(name, outcome);
+                self.tests.lost.remove(name);
+                self.tests.outcomes.insert(name.clone(), outcome);
             }
         }
         self.tests.wall = wall;
