@@ -212,9 +212,10 @@ impl fmt::Display for CommandLine {
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl Kind {
+    /// Its name in reports, manifests and on command lines.
+    pub fn name(self) -> &'static str {
+        match self {
             Kind::Native => "native",
             Kind::QemuUser => "qemu-user",
             Kind::Wine => "wine",
@@ -222,7 +223,13 @@ impl fmt::Display for Kind {
             Kind::QemuSystem => "qemu-system",
             Kind::Remote => "remote",
             Kind::Custom => "custom",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
     }
 }
 

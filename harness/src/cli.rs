@@ -11,9 +11,11 @@ use crate::report::Format;
 
 mod cargo;
 mod control;
+mod show;
 
 pub use cargo::CargoArgs;
 pub use control::ControlArgs;
+pub use show::{CompletionsArgs, ManArgs, ShowArgs};
 
 /// Builds, runs and compares test programs on every target, with the emulator looked up.
 #[derive(Debug, Parser)]
@@ -46,11 +48,15 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Install what doctor finds missing
     Setup(SetupArgs),
-    /// The report of a run again, or its findings as expectations for the manifest
+    /// The runs of the past, what changed between two of them, and the history of a case
     Show(ShowArgs),
     /// Configuration that makes another build system run foreign programs
     #[command(subcommand)]
     Hook(HookCommand),
+    /// The script by which a shell completes commands, flags and targets
+    Completions(CompletionsArgs),
+    /// The manual page of a command
+    Man(ManArgs),
 }
 
 /// `run`.
@@ -262,23 +268,6 @@ pub struct SetupArgs {
     /// Do not ask
     #[arg(long)]
     pub yes: bool,
-}
-
-/// `show`.
-#[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// The run, by its name or its directory; the last one where none is given
-    #[arg(value_name = "RUN")]
-    pub run: Option<String>,
-    /// Print `[[expect]]` entries for the findings, to be appended to the manifest
-    #[arg(long, conflicts_with = "json")]
-    pub expect: bool,
-    /// Print the report as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// The manifest, instead of the nearest one
-    #[arg(long, value_name = "FILE")]
-    pub manifest_path: Option<PathBuf>,
 }
 
 /// `hook`.

@@ -71,6 +71,8 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Hook(command) => {
             commands::hook::hook(&directory, &command, &mut out, &mut anstream::stderr())?
         }
+        Command::Completions(args) => commands::pages::completions(&args, &mut out)?,
+        Command::Man(args) => commands::pages::man(&directory, &args, &mut out)?,
     };
     Ok(ExitCode::from(code))
 }

@@ -25,18 +25,22 @@ use crate::pattern::TargetPattern;
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Manifest {
     /// Only under `[workspace.metadata.triplecheck]`: the manifest stands in this file instead.
     pub manifest: Option<PathBuf>,
     /// Triples, optionally with `@CPU`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub targets: Vec<Spanned<String>>,
     /// Deadline of one case: `60s`, `500ms`, `2m`.
+    #[cfg_attr(test, schemars(with = "Option<schema::Duration>"))]
     pub timeout: Option<Spanned<String>>,
     /// How often a cell that is a finding is run again.
     pub retries: Option<u32>,
     /// The wait before the first retry: `500ms`, `5s`.
+    #[cfg_attr(test, schemars(with = "Option<schema::Duration>"))]
     pub retry_delay: Option<Spanned<String>>,
     /// Whether the wait doubles from retry to retry.
     pub retry_backoff: Option<Backoff>,
@@ -45,16 +49,19 @@ pub struct Manifest {
     pub suite: Vec<Suite>,
     /// `[target.'cfg(…)']`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, TargetTable>"))]
     pub target: BTreeMap<Spanned<String>, TargetTable>,
     /// `[[expect]]`.
     #[serde(default)]
     pub expect: Vec<Expect>,
     /// A file with further `[[expect]]` and nothing else, relative to this one.
+    #[cfg_attr(test, schemars(with = "Option<PathBuf>"))]
     pub expect_from: Option<Spanned<PathBuf>>,
 }
 
 /// The file of `expect-from`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Expects {
     #[serde(default)]
@@ -63,6 +70,7 @@ struct Expects {
 
 /// Where a suite's cases come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SuiteKind {
     /// The libtest binaries of a cargo package.
@@ -79,9 +87,11 @@ pub enum SuiteKind {
 
 /// One `[[suite]]`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Suite {
     /// Its name, unique in the file.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub name: Spanned<String>,
     /// Its kind.
     pub kind: SuiteKind,
@@ -108,9 +118,11 @@ pub struct Suite {
     pub isolation: Isolation,
     /// `cargo-test`: globs of tests, named as in the report without the suite, that get a process of their own.
     #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(test, schemars(with = "schema::OneOrMany"))]
     pub isolated: Vec<String>,
     /// `c`: globs of source files, relative to this file; each file is one program.
     #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(test, schemars(with = "schema::OneOrMany"))]
     pub sources: Vec<String>,
     /// `c`: compiler flags.
     #[serde(default)]
@@ -120,6 +132,7 @@ pub struct Suite {
     pub link: Vec<String>,
     /// `prebuilt`: the program for each triple; `native` or the host's triple is the baseline.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, PathBuf>"))]
     pub path: BTreeMap<Spanned<String>, PathBuf>,
     /// `command`: the words to run.
     #[serde(default)]
@@ -140,15 +153,18 @@ pub struct Suite {
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// Deadline of one case.
+    #[cfg_attr(test, schemars(with = "Option<schema::Duration>"))]
     pub timeout: Option<Spanned<String>>,
     /// How often a cell that is a finding is run again.
     pub retries: Option<u32>,
     /// The wait before the first retry.
+    #[cfg_attr(test, schemars(with = "Option<schema::Duration>"))]
     pub retry_delay: Option<Spanned<String>>,
     /// Whether the wait doubles from retry to retry.
     pub retry_backoff: Option<Backoff>,
     /// Targets on which the suite makes no sense: listed as not run, with `reason`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub targets_except: Vec<Spanned<String>>,
     /// Why not there.
     pub reason: Option<String>,
@@ -156,9 +172,11 @@ pub struct Suite {
 
 /// One program of a suite.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Program {
     /// The program's name: the cargo binary or the source's stem.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub name: Spanned<String>,
     /// Its cases, instead of the suite's.
     #[serde(default)]
@@ -175,9 +193,11 @@ pub struct Program {
     #[serde(default)]
     pub link: Vec<String>,
     /// Deadline of one case.
+    #[cfg_attr(test, schemars(with = "Option<schema::Duration>"))]
     pub timeout: Option<Spanned<String>>,
     /// Targets on which the program makes no sense: listed as not run, with `reason`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub targets_except: Vec<Spanned<String>>,
     /// Why not there.
     pub reason: Option<String>,
@@ -185,6 +205,7 @@ pub struct Program {
 
 /// One way of calling a program.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Case {
     /// Its name; the case's number where there are several and none is given.
@@ -201,11 +222,13 @@ pub struct Case {
     #[serde(default)]
     pub files: Vec<String>,
     /// Deadline.
+    #[cfg_attr(test, schemars(with = "Option<schema::Duration>"))]
     pub timeout: Option<Spanned<String>>,
 }
 
 /// Whether the tests of one binary share a process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Isolation {
     /// One process per binary.
@@ -217,6 +240,7 @@ pub enum Isolation {
 
 /// How the wait before a retry grows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Backoff {
     /// It stays as it is.
@@ -228,6 +252,7 @@ pub enum Backoff {
 
 /// Settings for the targets that a pattern matches.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TargetTable {
     /// Environment of every run on these targets.
@@ -241,26 +266,33 @@ pub struct TargetTable {
     /// Where their loader and libraries are.
     pub sysroot: Option<PathBuf>,
     /// Deadline of one case.
+    #[cfg_attr(test, schemars(with = "Option<schema::Duration>"))]
     pub timeout: Option<Spanned<String>>,
 }
 
 /// A known difference.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Expect {
     /// A glob over `suite::case`.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub test: Spanned<String>,
     /// A triple, a glob or a `cfg(…)` expression.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub target: Spanned<String>,
     /// The verdict that is expected there.
+    #[cfg_attr(test, schemars(with = "crate::verdict::Verdict"))]
     pub verdict: Spanned<String>,
     /// The class of cause that is expected: the same verdict for another recognised cause is a finding.
+    #[cfg_attr(test, schemars(with = "Option<Class>"))]
     pub cause: Option<Spanned<String>>,
     /// Why.
     pub reason: String,
     /// Where it is tracked.
     pub issue: Option<String>,
     /// The last day on which it is expected: `2027-06-30`.
+    #[cfg_attr(test, schemars(with = "Option<schema::Day>"))]
     pub until: Option<Spanned<String>>,
 }
 
@@ -408,5 +440,7 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
     deserializer.deserialize_any(OneOrMany)
 }
 
+#[cfg(test)]
+mod schema;
 #[cfg(test)]
 mod tests;

@@ -3,14 +3,17 @@
 //! The same events always give the same text: nothing in here looks at a clock, a directory or a terminal.
 
 mod annotations;
+pub mod changes;
 mod durations;
 pub mod expect;
 mod gitlab;
+pub mod history;
 mod html;
 pub mod json;
 mod junit;
 mod location;
 mod markdown;
+pub mod overview;
 #[cfg(test)]
 mod schema;
 mod sources;

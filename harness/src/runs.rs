@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use triplecheck_emulators::spelling;
+
 use crate::error::{Error, Result};
 use crate::events::{self, Damage};
 use crate::report::{Stage, Summary};
@@ -31,7 +33,7 @@ pub fn last(dir: &Path) -> Option<String> {
 }
 
 /// The names of the runs in `dir`, the last one last.
-fn named(dir: &Path) -> Vec<String> {
+pub fn named(dir: &Path) -> Vec<String> {
     let Ok(entries) = fs_err::read_dir(dir) else { return Vec::new() };
     // By the time of the last event and not by name: of two runs in one second the process ids say nothing.
     let mut runs: Vec<_> = entries
@@ -45,7 +47,13 @@ fn named(dir: &Path) -> Vec<String> {
     runs.into_iter().map(|(_, name)| name).collect()
 }
 
-/// The directory of the run that is meant: the last one of the project, one of its runs by name, or a directory.
+/// What the last run may be called; `last~2` is the third last.
+const LAST: &str = "last";
+/// What tells of all of them.
+const LIST: &str = "`triplecheck show` lists the runs";
+
+/// The directory of the run that is meant: the last one of the project, one of its runs by name or counted from the last
+/// one, or a directory.
 ///
 /// # Errors
 /// When there is no such run; what there is instead is told.
@@ -56,6 +64,15 @@ pub fn find(project: &Path, here: &Path, given: Option<&str>) -> Result<PathBuf>
         return last(&dir).map(|name| dir.join(name)).ok_or_else(none);
     };
     let by_path = here.join(given);
+    let back = given.strip_prefix(LAST).filter(|_| !by_path.exists());
+    if let Some(back) = back.and_then(|back| if back.is_empty() { Some("0") } else { back.strip_prefix('~') })
+        && let Ok(back) = back.parse::<usize>()
+    {
+        let names = named(&dir);
+        let all = names.len();
+        let too_few = || Error::user(format!("there is no run `{given}`: there are {all} runs")).hint(LIST);
+        return names.iter().rev().nth(back).map(|name| dir.join(name)).ok_or_else(too_few);
+    }
     for path in [dir.join(given), by_path.clone()] {
         if path.join(EVENTS).is_file() {
             return Ok(path);
@@ -70,10 +87,12 @@ pub fn find(project: &Path, here: &Path, given: Option<&str>) -> Result<PathBuf>
         Error::user(format!("there is no run `{given}`"))
     };
     let names = named(&dir);
-    let nearest = names.iter().rev().take(3).map(|name| format!("triplecheck report {name}"));
-    let hints: Vec<String> = nearest.collect();
-    let problem = hints.iter().fold(problem, Error::hint);
-    Err(if hints.is_empty() { problem.hint("triplecheck run") } else { problem })
+    if names.is_empty() {
+        return Err(problem.hint("triplecheck run"));
+    }
+    let nearest = spelling::nearest(given, names.iter().rev().map(String::as_str), 3);
+    let problem = nearest.iter().fold(problem, |problem, name| problem.hint(format!("the run `{name}`")));
+    Err(problem.hint(LIST))
 }
 
 /// A run as it was recorded.
@@ -141,8 +160,15 @@ mod tests {
         assert_eq!(find(root, &dir, Some("b/events.jsonl")).unwrap(), dir.join("b"));
         assert_eq!(project_of(&dir.join("b")), Some(root));
         assert_eq!(project_of(&dir), None);
-        let absent = find(root, root, Some("c")).unwrap_err().render();
-        assert!(absent.contains("no run `c`") && absent.contains("triplecheck report a"), "{absent}");
+        for (last, name) in [("last", "a"), ("last~0", "a"), ("last~1", "b")] {
+            assert_eq!(find(root, root, Some(last)).unwrap(), dir.join(name), "{last}");
+        }
+        let too_far = find(root, root, Some("last~2")).unwrap_err().render();
+        assert!(too_far.contains("there are 2 runs"), "{too_far}");
+        let absent = find(root, root, Some("ab")).unwrap_err().render();
+        for words in ["no run `ab`", "try: the run `a`", "try: the run `b`", "`triplecheck show` lists"] {
+            assert!(absent.contains(words), "{absent}");
+        }
         let no_run = find(root, root, Some("target")).unwrap_err().render();
         assert!(no_run.contains("`target` is no run"), "{no_run}");
     }

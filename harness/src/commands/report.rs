@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{ReportArgs, ReportFile, RunArgs};
 use crate::error::{About as _, Error, Result};
+use crate::events::Damage;
 use crate::manifest;
 use crate::report::{self, Format, Options, Sources, Summary};
 use crate::runs::{self, Recorded};
@@ -23,8 +24,17 @@ pub fn report(directory: &Path, args: &ReportArgs, out: &mut dyn Write) -> Resul
     let file = args.output.clone().unwrap_or_else(|| PathBuf::from("-"));
     let options = Options { require: args.require, sources: sources(&run_dir, &summary) };
     write(directory, &ReportFile { format: args.format, file }, &summary, &options, out)?;
+    told_damage(&run_dir, &damage)?;
+    Ok(0)
+}
+
+/// Says which lines of a run's events could not be read, after all that could be was told.
+///
+/// # Errors
+/// When there are such lines.
+pub(super) fn told_damage(run_dir: &Path, damage: &[Damage]) -> Result<()> {
     let path = run_dir.join(runs::EVENTS);
-    let Some(first) = damage.first() else { return Ok(0) };
+    let Some(first) = damage.first() else { return Ok(()) };
     let lines: Vec<String> = damage.iter().take(5).map(|damage| damage.line.to_string()).collect();
     let more = if damage.len() > lines.len() { " …" } else { "" };
     Err(Error::user(format!(

@@ -8,6 +8,7 @@ use crate::error::Result;
 
 /// How the results of one program are compared.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Compare {
     /// Standard output.
@@ -22,6 +23,7 @@ pub struct Compare {
 
 /// How one stream is compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StreamMode {
     /// Line by line after the named rules.
@@ -35,14 +37,17 @@ pub enum StreamMode {
 
 /// How far apart two floats may be: within any one of the bounds.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Float {
     /// So many representable values apart.
     #[serde(default)]
     pub ulps: u32,
     /// A difference of so much.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub abs: Option<Spanned<f64>>,
     /// A difference of so large a part of the larger one.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub rel: Option<Spanned<f64>>,
     /// What `ulps` counts: `f64`, the default, or `f32`.
     #[serde(default, rename = "type")]
@@ -53,6 +58,7 @@ pub struct Float {
 
 /// The type of a program's floats.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FloatWidth {
     /// 64 bits.
@@ -64,9 +70,11 @@ pub enum FloatWidth {
 
 /// A replacement on both sides, in every line, before lines are compared.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Normalise {
     /// What is replaced.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub regex: Spanned<String>,
     /// By what; `$1` stands for the first group.
     pub replace: String,

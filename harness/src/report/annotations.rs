@@ -12,10 +12,7 @@ const ANNOTATIONS_MAX: usize = 10;
 
 /// One line for each build failure and finding, at most [`ANNOTATIONS_MAX`]; the last one tells of those that have none.
 pub(super) fn render(summary: &Summary, sources: &Sources) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for warning in words::warnings(summary) {
-        lines.push(format!("::warning title=triplecheck::{}\n", data(&warning)));
-    }
+    let mut lines: Vec<String> = warnings(summary);
     let mut errors = builds(summary, sources);
     let findings = summary.findings();
     let cells: HashMap<String, &Cell> = summary
@@ -36,6 +33,18 @@ pub(super) fn render(summary: &Summary, sources: &Sources) -> String {
     }
     lines.extend(errors.iter().map(Annotation::line));
     lines.concat()
+}
+
+/// What is wrong with the run, and with its expectations; the last line tells of those that have none.
+fn warnings(summary: &Summary) -> Vec<String> {
+    let mut warnings = words::warnings(summary);
+    warnings.extend(summary.unmatched.iter().map(words::unmatched));
+    let all = warnings.len();
+    if all > ANNOTATIONS_MAX {
+        warnings.truncate(ANNOTATIONS_MAX - 1);
+        warnings.push(format!("{} more warnings are in the summary of this job", all - warnings.len()));
+    }
+    warnings.iter().map(|warning| format!("::warning title=triplecheck::{}\n", data(warning))).collect()
 }
 
 struct Annotation {
@@ -80,6 +89,7 @@ fn finding(finding: &Finding, cells: &HashMap<String, &Cell>, sources: &Sources)
         text.push(format!("  native  {native}"));
         text.push(format!("  target  {target}"));
     }
+    text.extend(words::remarks(finding).into_iter().map(|(name, remark)| format!("{name}: {remark}")));
     text.push(finding.repeat.clone());
     Annotation {
         place,

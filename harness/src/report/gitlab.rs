@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::sources::Sources;
 use super::{Summary, annotations, location, table, words};
+use crate::diagnose::Finding;
 use crate::error::{Error, Result};
 use crate::events::{BuildFailure, Cell};
 use crate::verdict::{Verdict, Weight};
@@ -35,13 +36,20 @@ struct Lines {
 pub(super) fn render(summary: &Summary, sources: &Sources) -> Result<String> {
     let manifest = summary.run.as_ref().and_then(|run| run.manifest.as_deref()).unwrap_or("Cargo.toml");
     let nowhere = sources.of_project(manifest);
+    let findings = summary.findings();
+    let by_cell = words::by_cell(&findings);
     let mut entries = Vec::new();
     for group in table::groups(summary) {
         for failure in &group.build_failures {
             entries.push(build(group.suite, failure, sources, &nowhere));
         }
         for cell in group.cells.iter().filter(|cell| cell.verdict.weight() == Weight::Finding) {
-            entries.push(entry(cell, sources, &nowhere));
+            entries.push(entry(
+                cell,
+                by_cell.get(words::cell_name(cell).as_str()).copied(),
+                sources,
+                &nowhere,
+            ));
         }
     }
     for warning in words::warnings(summary) {
@@ -53,16 +61,28 @@ pub(super) fn render(summary: &Summary, sources: &Sources) -> Result<String> {
             location: Location { path: nowhere.clone(), lines: Lines { begin: 1 } },
         });
     }
+    for unmatched in &summary.unmatched {
+        entries.push(Entry {
+            fingerprint: fingerprint(&["unmatched", &unmatched.test, &unmatched.target, &unmatched.reason]),
+            description: words::unmatched(unmatched),
+            check_name: "triplecheck/expect",
+            severity: "info",
+            location: Location { path: nowhere.clone(), lines: Lines { begin: 1 } },
+        });
+    }
     let mut text = serde_json::to_string_pretty(&entries)
         .map_err(|error| Error::ours("cannot write the report as JSON").caused_by(error))?;
     text.push('\n');
     Ok(text)
 }
 
-fn entry<'a>(cell: &'a Cell, sources: &Sources, nowhere: &str) -> Entry<'a> {
-    let reason = words::without_thread_numbers(&words::reason(cell));
+fn entry<'a>(cell: &'a Cell, finding: Option<&Finding>, sources: &Sources, nowhere: &str) -> Entry<'a> {
+    let mut told = vec![words::without_thread_numbers(&words::reason(cell))];
+    let opinions = finding.map(words::second_opinion).unwrap_or_default();
+    told.extend(opinions.into_iter().map(|(_, opinion)| opinion));
+    told.extend(cell.repeated.map(words::repeated));
     Entry {
-        description: format!("{} on {}: {reason}", words::case_name(cell), cell.target),
+        description: format!("{}: {}", words::cell_name(cell), told.join("; ")),
         check_name: cell.verdict.name(),
         fingerprint: fingerprint(&[cell.verdict.name(), &cell.suite, &cell.case, &cell.target]),
         severity: severity(cell.verdict),

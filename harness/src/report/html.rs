@@ -92,6 +92,11 @@ fn overview(summary: &Summary) -> String {
     for warning in words::warnings(summary) {
         text.push_str(&format!("<p class=\"warning\">{}</p>", escape(&warning)));
     }
+    for entry in &summary.unmatched {
+        let expected = words::with_issue(&entry.reason, entry.issue.as_deref());
+        let sentence = format!("{}; it expects {expected}", words::unmatched(entry));
+        text.push_str(&format!("<p class=\"warning\">{}</p>", escape(&sentence)));
+    }
     text.push_str(&bar(summary));
     builds(&mut text, summary);
     text.push_str(&matrix(summary));

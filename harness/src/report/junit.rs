@@ -8,13 +8,14 @@
 //! `tests/reports/junit.xsd` is the grammar that Jenkins' and Surefire's schemas have in common, and the tests hold this to
 //! it. It has no properties of test cases; what a cell has to say of itself stands in its output.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::table::{self, Group};
 use super::{Stage, Summary, words};
-use crate::diagnose;
+use crate::diagnose::{self, Finding};
 use crate::error::{Error, Result};
 use crate::events::{Cell, NotRun};
 use crate::verdict::{Verdict, Weight};
@@ -22,8 +23,10 @@ use crate::verdict::{Verdict, Weight};
 /// The whole report.
 pub(super) fn render(summary: &Summary) -> Result<String> {
     let mut report = Report::new("triplecheck");
+    let findings = summary.findings();
+    let by_cell = words::by_cell(&findings);
     for group in table::groups(summary) {
-        report.add_test_suite(suite(&group));
+        report.add_test_suite(suite(&group, &by_cell));
     }
     if let Some(suite) = of_the_run(summary) {
         report.add_test_suite(suite);
@@ -50,7 +53,7 @@ fn without_root_skipped(text: &str) -> String {
     text
 }
 
-fn suite(group: &Group<'_>) -> TestSuite {
+fn suite(group: &Group<'_>, findings: &HashMap<&str, &Finding>) -> TestSuite {
     let mut suite = TestSuite::new(format!("{}::{}", group.target, group.suite));
     let (native_ms, target_ms) = group.times();
     suite.set_time(Duration::from_millis(target_ms));
@@ -67,7 +70,7 @@ fn suite(group: &Group<'_>) -> TestSuite {
         suite.add_test_case(case(&format!("(build{program})"), &class, 0, status));
     }
     for cell in &group.cells {
-        suite.add_test_case(decided(cell, &class));
+        suite.add_test_case(decided(cell, &class, findings));
     }
     for cell in &group.not_run {
         suite.add_test_case(skipped(cell, &class));
@@ -106,15 +109,16 @@ fn case(name: &str, class: &str, duration_ms: u64, status: TestCaseStatus) -> Te
     case
 }
 
-fn decided(cell: &Cell, class: &str) -> TestCase {
+fn decided(cell: &Cell, class: &str, findings: &HashMap<&str, &Finding>) -> TestCase {
     let message = words::without_thread_numbers(&words::reason(cell));
+    let account = || account(cell, findings.get(words::cell_name(cell).as_str()).copied());
     let status = match (cell.verdict.weight(), kind(cell.verdict)) {
         (Weight::Good | Weight::Listed, _) => TestCaseStatus::success(),
         (Weight::Finding, None) => {
             let mut status = TestCaseStatus::success();
             status.add_reruns(tries(cell, NonSuccessKind::Failure));
             if cell.tries.is_empty() {
-                status.add_rerun(rerun(NonSuccessKind::Failure, cell.verdict, &message, account(cell)));
+                status.add_rerun(rerun(NonSuccessKind::Failure, cell.verdict, &message, account()));
             }
             status
         }
@@ -122,7 +126,7 @@ fn decided(cell: &Cell, class: &str) -> TestCase {
             let mut status = TestCaseStatus::non_success(kind);
             status.set_type(cell.verdict.name());
             status.set_message(message);
-            status.set_description(account(cell));
+            status.set_description(account());
             status.add_reruns(tries(cell, kind));
             status
         }
@@ -170,7 +174,7 @@ fn rerun(kind: NonSuccessKind, verdict: Verdict, message: &str, account: String)
 }
 
 /// Both values of every difference, and the command that repeats them.
-fn account(cell: &Cell) -> String {
+fn account(cell: &Cell, finding: Option<&Finding>) -> String {
     let mut lines = Vec::new();
     lines.extend(cell.cause.as_ref().map(|cause| format!("cause   {cause}")));
     for difference in &cell.differences {
@@ -188,6 +192,8 @@ fn account(cell: &Cell) -> String {
     lines.extend(cell.expected.as_ref().map(|expected| format!("expected  {expected}")));
     lines.extend(cell.known.iter().map(|known| format!("known   {known}")));
     lines.extend(cell.issue.as_ref().map(|issue| format!("issue   {issue}")));
+    let opinions = finding.map(words::second_opinion).unwrap_or_default();
+    lines.extend(opinions.into_iter().map(|(name, opinion)| format!("{name:7} {opinion}")));
     lines.push(format!("repeat  {}", cell.repeat));
     lines.join("\n")
 }
@@ -219,18 +225,29 @@ fn skipped(cell: &NotRun, class: &str) -> TestCase {
     case(name, class, 0, status)
 }
 
-/// What is wrong with the run as a whole, so that half a run is not taken for a whole one.
+/// What is wrong with the run as a whole, so that half a run is not taken for a whole one, and with what it expects.
 fn of_the_run(summary: &Summary) -> Option<TestSuite> {
     let unfinished = summary.stage != Stage::Ended || summary.interrupted || summary.unreadable_lines > 0;
-    if !unfinished {
+    if !unfinished && summary.unmatched.is_empty() {
         return None;
     }
     let mut suite = TestSuite::new("triplecheck");
-    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_type("unfinished");
-    status.set_message(words::warnings(summary).join("; "));
     suite.set_time(Duration::ZERO);
-    suite.add_test_case(case("the run is whole", "triplecheck", 0, status));
+    if unfinished {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_type("unfinished");
+        status.set_message(words::warnings(summary).join("; "));
+        suite.add_test_case(case("the run is whole", "triplecheck", 0, status));
+    }
+    for (index, entry) in summary.unmatched.iter().enumerate() {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(words::unmatched(entry));
+        status
+            .set_description(format!("expects {}", words::with_issue(&entry.reason, entry.issue.as_deref())));
+        // Two entries may be about the same cells; names are unique.
+        let name = format!("expectation {}: {} on {}", index + 1, entry.test, entry.target);
+        suite.add_test_case(case(&name, "triplecheck", 0, status));
+    }
     Some(suite)
 }
 

@@ -43,6 +43,14 @@ pub(super) fn render(summary: &Summary) -> String {
     for part in not_run(&summary.not_run) {
         page.part(&part, "reason why something did not run");
     }
+    if !summary.unmatched.is_empty() {
+        page.add(if titles.2 { "\n### Unused expectations\n\n" } else { "### Unused expectations\n\n" });
+    }
+    for entry in &summary.unmatched {
+        let expected = words::with_issue(&entry.reason, entry.issue.as_deref());
+        let text = format!("- {}; it expects {}\n", plain(&words::unmatched(entry)), plain(&expected));
+        page.part(&text, "unused expectation");
+    }
     page.finish(summary)
 }
 
@@ -191,7 +199,9 @@ fn finding(finding: &Finding) -> String {
         }
         text.push_str(&fenced("text", &block));
     }
-    text.extend(finding.known.iter().map(|known| format!("Known: {}\n\n", plain(known))));
+    for (name, remark) in words::remarks(finding) {
+        text.push_str(&format!("**{name}** {}\n\n", plain(&remark)));
+    }
     text.push_str(&fenced("sh", &finding.repeat));
     if finding.cells.len() > 1 {
         let cells: Vec<String> = finding.cells.iter().map(|cell| format!("- {}\n", code(cell))).collect();

@@ -1,18 +1,27 @@
-//! The JSON Schemas of what we write, made from the types themselves: `harness/schema/*.json` in the repository are theirs.
+//! The JSON Schemas of what we write and of the manifest, made from the types themselves: `harness/schema/*.json` in the repository are theirs.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
+use super::changes::Changes;
+use super::history::History;
 use super::json::Report;
+use super::overview::Overview;
 use crate::events::Event;
+use crate::manifest::Manifest;
 
 /// Set to write the files anew.
 const UPDATE: &str = "UPDATE_SCHEMA";
 
+/// What we write.
 #[track_caller]
 fn check<T: JsonSchema>(name: &str, title: &str) {
-    let mut schema =
-        SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    compare::<T>(SchemaSettings::draft2020_12().for_serialize(), name, title);
+}
+
+#[track_caller]
+fn compare<T: JsonSchema>(settings: SchemaSettings, name: &str, title: &str) {
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.insert("title".into(), title.into());
     let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schema").join(name);
@@ -25,6 +34,11 @@ fn check<T: JsonSchema>(name: &str, title: &str) {
 
 #[test]
 fn the_schemas_in_the_repository_are_those_of_the_types() {
+    let reading = SchemaSettings::draft2020_12().for_deserialize();
+    compare::<Manifest>(reading, "manifest.json", "triplecheck.toml");
     check::<Report<'static>>("report.json", "triplecheck report");
     check::<Event>("events.json", "a line of a run's events.jsonl");
+    check::<Overview>("runs.json", "triplecheck show --json");
+    check::<Changes<'static>>("changes.json", "triplecheck show OLD NEW --json");
+    check::<History<'static>>("history.json", "triplecheck show --history CASE --json");
 }

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 pub use super::words::seconds;
 use super::{Stage, Summary, durations, words};
-use crate::diagnose::{Confirmation, Finding};
+use crate::diagnose::Finding;
 use crate::events::{Cell, NotRun, TargetInfo, Unmatched};
 use crate::verdict::Verdict;
 
@@ -17,11 +17,11 @@ const ROWS_SHOWN_MAX: usize = 60;
 /// The most lines of one compiler message that are shown; the whole is in the events.
 const BUILD_LINES_MAX: usize = 40;
 
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const GOOD: Style = AnsiColor::Green.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const WARN: Style = AnsiColor::Yellow.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+pub(super) const WARN: Style = AnsiColor::Yellow.on_default();
 
 /// The whole report. `durations` is how many of the slowest cells are listed; those that were slow where it is `None`.
 pub fn render(summary: &Summary, durations: Option<usize>) -> String {
@@ -183,25 +183,11 @@ fn finding(out: &mut String, finding: &Finding) {
     if let Some(trait_) = &finding.trait_ {
         out.push_str(&super::values::sentence("where", trait_));
     }
-    if let Some(tries) = &finding.tries {
-        let _ = writeln!(out, "  tries   {tries}");
-    }
-    for known in &finding.known {
-        let _ = writeln!(out, "  known   {known}");
-    }
-    if let Some(expected) = &finding.expected {
-        let issue = finding.issue.as_ref().map_or(String::new(), |issue| format!(" ({issue})"));
-        let _ = writeln!(out, "  expects {expected}{issue}");
-    }
     if finding.cases.len() > 1 {
         let _ = writeln!(out, "  cases   {}", some(&finding.cases));
     }
-    if let Some(decide) = &finding.decide {
-        let how = if decide.here { "`--discriminate` runs it there" } else { "it cannot be run here yet" };
-        let _ = writeln!(out, "  decide  {}: `{}` would tell; {how}", decide.question, decide.target);
-    }
-    if let Some(confirmed) = &finding.confirmed {
-        let _ = writeln!(out, "  confirm {}", confirmation(confirmed));
+    for (name, remark) in words::remarks(finding) {
+        let _ = writeln!(out, "  {name:7} {remark}");
     }
     if let Some(kept) = &finding.kept {
         let _ = writeln!(out, "  {DIM}output  {}{DIM:#}", kept.display());
@@ -217,19 +203,6 @@ fn some(names: &[String]) -> String {
     match names.len().saturating_sub(NAMES_MAX) {
         0 => shown,
         more => format!("{shown} … and {more} more"),
-    }
-}
-
-fn confirmation(confirmed: &Confirmation) -> String {
-    let Confirmation { emulator, agrees, disagrees, shown } = confirmed;
-    let shown = shown.as_deref().unwrap_or_default();
-    match (agrees, disagrees) {
-        (0, 0) => format!("`{emulator}` could not be asked: {shown}"),
-        (_, 0) => format!("`{emulator}` shows the same: it is the program"),
-        (0, _) => format!("`{emulator}` shows {shown}: one of the emulators is suspected"),
-        (agrees, disagrees) => {
-            format!("`{emulator}` shows the same on {agrees} cells and on {disagrees} not: {shown}")
-        }
     }
 }
 
@@ -256,16 +229,10 @@ fn not_run(out: &mut String, cells: &[NotRun]) {
     }
 }
 
-/// Expectations that hold for nothing any more: a test that was renamed, a pattern that is mistyped.
 fn unmatched(out: &mut String, entries: &[Unmatched]) {
     for entry in entries {
-        let issue = entry.issue.as_ref().map_or(String::new(), |issue| format!(" ({issue})"));
-        let _ = writeln!(
-            out,
-            "\n{WARN}unused{WARN:#}  the expectation of `{}` on `{}` meets no cell of this run",
-            entry.test, entry.target
-        );
-        let _ = writeln!(out, "  expects {}{issue}", entry.reason);
+        let _ = writeln!(out, "\n{WARN}unused{WARN:#}  {}", words::unmatched(entry));
+        let _ = writeln!(out, "  expects {}", words::with_issue(&entry.reason, entry.issue.as_deref()));
     }
 }
 

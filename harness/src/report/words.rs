@@ -1,8 +1,10 @@
 //! Sentences that several reports say. Pure.
 
+use std::collections::HashMap;
+
 use super::{Stage, Summary};
-use crate::diagnose;
-use crate::events::{Cell, Repeated};
+use crate::diagnose::{self, Confirmation, Finding};
+use crate::events::{Cell, Repeated, Unmatched};
 use crate::verdict::Verdict;
 
 /// `3 findings · 120 cells compared with native in 3.0 s: 117 same, 3 differs`.
@@ -60,6 +62,51 @@ pub(super) fn warnings(summary: &Summary) -> Vec<String> {
     warnings
 }
 
+/// What is known of a finding beside its values, cause and targets, each with its name.
+pub(super) fn remarks(finding: &Finding) -> Vec<(&'static str, String)> {
+    let mut remarks = Vec::new();
+    remarks.extend(finding.tries.iter().map(|tries| ("tries", tries.clone())));
+    remarks.extend(finding.known.iter().map(|known| ("known", known.clone())));
+    remarks.extend(
+        finding.expected.iter().map(|expected| ("expects", with_issue(expected, finding.issue.as_deref()))),
+    );
+    remarks.extend(second_opinion(finding));
+    remarks
+}
+
+/// Which further target would decide, and what another emulator says.
+pub(super) fn second_opinion(finding: &Finding) -> Vec<(&'static str, String)> {
+    let decide = finding.decide.as_ref().map(|decide| {
+        let how = if decide.here { "`--discriminate` runs it there" } else { "it cannot be run here yet" };
+        ("decide", format!("{}: `{}` would tell; {how}", decide.question, decide.target))
+    });
+    let confirm = finding.confirmed.as_ref().map(|confirmed| ("confirm", confirmation(confirmed)));
+    decide.into_iter().chain(confirm).collect()
+}
+
+fn confirmation(confirmed: &Confirmation) -> String {
+    let Confirmation { emulator, agrees, disagrees, shown } = confirmed;
+    let shown = shown.as_deref().unwrap_or_default();
+    match (agrees, disagrees) {
+        (0, 0) => format!("`{emulator}` could not be asked: {shown}"),
+        (_, 0) => format!("`{emulator}` shows the same: it is the program"),
+        (0, _) => format!("`{emulator}` shows {shown}: one of the emulators is suspected"),
+        (agrees, disagrees) => {
+            format!("`{emulator}` shows the same on {agrees} cells and on {disagrees} not: {shown}")
+        }
+    }
+}
+
+/// An expectation that holds for nothing any more: a test that was renamed, a pattern that is mistyped.
+pub(super) fn unmatched(entry: &Unmatched) -> String {
+    format!("the expectation of `{}` on `{}` meets no cell of this run", entry.test, entry.target)
+}
+
+/// `32-bit time_t (https://example.org/42)`.
+pub(super) fn with_issue(reason: &str, issue: Option<&str>) -> String {
+    issue.map_or(reason.to_owned(), |issue| format!("{reason} ({issue})"))
+}
+
 /// `1 cell`, `2 cells`.
 pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
@@ -85,6 +132,17 @@ pub(super) fn repeated(repeated: Repeated) -> String {
     let Repeated { runs, findings, native_odd } = repeated;
     let odd = if native_odd > 0 { format!(", {native_odd} odd natively") } else { String::new() };
     format!("findings in {findings} of {runs} runs{odd}")
+}
+
+/// The finding of each cell that is one, by the cell's name.
+pub(super) fn by_cell(findings: &[Finding]) -> HashMap<&str, &Finding> {
+    let cells = findings.iter().flat_map(|found| found.cells.iter().map(move |cell| (cell.as_str(), found)));
+    cells.collect()
+}
+
+/// `suite::case on target`, as findings name their cells.
+pub(super) fn cell_name(cell: &Cell) -> String {
+    format!("{} on {}", case_name(cell), cell.target)
 }
 
 /// `suite::case`.

@@ -32,7 +32,8 @@ fn it_is_valid_by_the_grammar_of_its_readers() {
     };
     let whole = report("junit", &made::whole());
     let unfinished = report("junit", &made::whole()[..9]);
-    for text in [&whole, &unfinished, &report("junit", &made::large(500))] {
+    let opinions = report("junit", &made::with_opinions());
+    for text in [&whole, &unfinished, &opinions, &report("junit", &made::large(500))] {
         let (is_valid, said) = valid(text);
         assert!(is_valid, "{said}\n{text}");
     }

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use triplecheck::compare::{Difference, Rule};
 use triplecheck::events::{
-    BuildFailure, Cell, Event, Log, NotRun, Observed, RuleCount, RunStarted, SCHEMA, SuiteInfo, TargetInfo,
-    Try,
+    BuildFailure, Cell, Confirmed, Event, Log, NotRun, Observed, Repeated, RuleCount, RunStarted, SCHEMA,
+    SuiteInfo, TargetInfo, Try, Unmatched,
 };
 use triplecheck::observation::End;
 use triplecheck::verdict::Verdict;
@@ -182,6 +182,37 @@ pub(crate) fn whole() -> Vec<Event> {
         started: 37,
         unmatched: Vec::new(),
     });
+    events
+}
+
+/// The whole run, with what was asked after it and with an expectation that holds for nothing.
+pub(crate) fn with_opinions() -> Vec<Event> {
+    let mut events = whole();
+    let Some(Event::RunFinished { unmatched, .. }) = events.last_mut() else { panic!("the last event") };
+    unmatched.push(Unmatched {
+        test: "c::oder".into(),
+        target: "s390x*".into(),
+        reason: "renamed".into(),
+        issue: Some("tracker 7".into()),
+    });
+    if let Some(Event::RunStarted(run)) = events.first_mut() {
+        run.runnable = vec!["powerpc64-unknown-linux-gnu".into()];
+    }
+    let is_order = |event: &Event| matches!(event, Event::Cell(cell) if cell.case == "tests::order");
+    let place = events.iter().position(is_order).expect("it is there");
+    for target in [TARGETS[0], TARGETS[2], TARGETS[3]] {
+        events.insert(place, Event::Cell(cell("unit", "tests::order", target, Verdict::Same)));
+    }
+    let repeated = Some(Repeated { runs: 20, findings: 3, native_odd: 1 });
+    events.insert(place, Event::Cell(Cell { repeated, ..cell("c", "stress", TARGETS[0], Verdict::Flaky) }));
+    events.push(Event::Confirmed(Confirmed {
+        suite: "unit".into(),
+        case: "tests::order".into(),
+        target: TARGETS[1].into(),
+        emulator: "qemu-user@max".into(),
+        agrees: Some(true),
+        shown: "cross-fail".into(),
+    }));
     events
 }
 

@@ -14,6 +14,8 @@ mod junit;
 mod made;
 mod page;
 mod schema;
+mod shells;
+mod shows;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -61,6 +63,32 @@ fn the_same_events_give_the_same_report_and_the_order_of_decisions_counts_for_no
     for format in ["junit", "gitlab"] {
         assert_eq!(report(format, &events), report(format, &other_order), "{format}");
     }
+}
+
+#[test]
+fn what_was_asked_after_a_run_and_what_its_expectations_lack_is_in_every_format() {
+    let parts = [
+        "`powerpc64-unknown-linux-gnu` would tell; `--discriminate` runs it there",
+        "`qemu-user@max` shows the same: it is the program",
+        "the expectation of `c::oder` on `s390x*` meets no cell of this run",
+        "of 20 runs",
+    ];
+    for format in ["text", "junit", "html", "markdown", "github", "gitlab"] {
+        let text = report(format, &made::with_opinions());
+        for part in parts {
+            assert!(text.contains(part), "`{part}` is not in the format {format}:\n{text}");
+        }
+    }
+    let json: serde_json::Value = serde_json::from_str(&report("json", &made::with_opinions())).unwrap();
+    let findings = json["findings"].as_array().unwrap();
+    let order = findings.iter().find(|finding| finding["case"] == "unit::tests::order").unwrap();
+    assert_eq!(order["decide"]["target"], "powerpc64-unknown-linux-gnu");
+    assert_eq!(
+        (&order["confirmed"]["agrees"], &json["unmatched"][0]["test"]),
+        (&1.into(), &"c::oder".into())
+    );
+    let stress = json["cells"].as_array().unwrap().iter().find(|cell| cell["case"] == "stress").unwrap();
+    assert_eq!(stress["repeated"]["runs"], 20);
 }
 
 #[test]

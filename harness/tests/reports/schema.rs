@@ -8,24 +8,25 @@ use crate::{made, report};
 
 const REPORT: &str = include_str!("../../schema/report.json");
 const EVENTS: &str = include_str!("../../schema/events.json");
+const MANIFEST: &str = include_str!("../../schema/manifest.json");
 
-struct Schema {
+pub(crate) struct Schema {
     root: Value,
 }
 
 impl Schema {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self { root: serde_json::from_str(text).unwrap() }
     }
 
     /// The first thing that is wrong with a value, if any.
-    fn problem(&self, value: &Value) -> Option<String> {
+    pub(crate) fn problem(&self, value: &Value) -> Option<String> {
         self.at(&self.root, value, "")
     }
 
     fn at(&self, schema: &Value, value: &Value, path: &str) -> Option<String> {
-        if schema == &Value::Bool(true) {
-            return None;
+        if let Value::Bool(anything) = schema {
+            return (!anything).then(|| format!("{path}: nothing may be there"));
         }
         schema.as_object()?.iter().find_map(|(word, wanted)| {
             let fails = |text: String| Some(format!("{path}: {text}"));
@@ -53,6 +54,11 @@ impl Schema {
                     let holds = if word == "minimum" { is >= limit } else { is <= limit };
                     if holds { None } else { fails(format!("{value} breaks {word} {wanted}")) }
                 }
+                "pattern" => {
+                    let expression = regex::Regex::new(wanted.as_str().unwrap()).unwrap();
+                    let matches = value.as_str().is_none_or(|text| expression.is_match(text));
+                    if matches { None } else { fails(format!("{value} is not as {wanted}")) }
+                }
                 "oneOf" if count(wanted) == 1 => None,
                 "anyOf" if count(wanted) >= 1 => None,
                 "oneOf" | "anyOf" => fails(format!("{value} is none of what {word} lists")),
@@ -69,7 +75,7 @@ impl Schema {
                     })
                 }
                 "additionalProperties" => {
-                    let known = &schema["properties"];
+                    let known = schema.get("properties").unwrap_or(&Value::Null);
                     let others = value.as_object()?.iter().filter(|(name, _)| known.get(name).is_none());
                     others
                         .into_iter()
@@ -100,7 +106,7 @@ fn is_a(kind: &str, value: &Value) -> bool {
 #[test]
 fn every_report_and_event_is_as_its_schema_says() {
     let (of_reports, of_events) = (Schema::new(REPORT), Schema::new(EVENTS));
-    for events in [made::whole(), made::whole()[..9].to_vec(), made::large(200)] {
+    for events in [made::whole(), made::with_opinions(), made::whole()[..9].to_vec(), made::large(200)] {
         let value: Value = serde_json::from_str(&report("json", &events)).unwrap();
         assert_eq!(of_reports.problem(&value), None);
         for event in &events {
@@ -125,5 +131,78 @@ fn the_schemas_can_say_no() {
         let mut cell = cell.clone();
         cell.as_object_mut().unwrap().remove(name);
         assert!(of_events.problem(&cell).is_some(), "{name}");
+    }
+}
+
+/// What is wrong with the text of a manifest by its schema.
+#[track_caller]
+fn problem_of_manifest(text: &str) -> Option<String> {
+    let table: toml::Table = toml::from_str(text).unwrap();
+    Schema::new(MANIFEST).problem(&serde_json::to_value(table).unwrap())
+}
+
+#[test]
+fn the_manifests_that_we_have_are_as_their_schema_says() {
+    for name in ["triplecheck.toml", "labels.toml"] {
+        let path = crate::support::repository().join("cross-tests").join(name);
+        assert_eq!(problem_of_manifest(&std::fs::read_to_string(path).unwrap()), None, "{name}");
+    }
+}
+
+#[test]
+fn a_duration_that_the_plan_will_refuse_is_refused_by_the_schema() {
+    for (text, is_right) in
+        [("timeout = '2m'", true), ("timeout = 'soon'", false), ("retry-delay = '5'", false)]
+    {
+        assert_eq!(problem_of_manifest(text).is_none(), is_right, "{text}");
+    }
+}
+
+/// Manifests, and whether they are right. What a schema cannot say (names that are there twice, patterns of targets, what
+/// each kind of suite needs) is not among them.
+const MANIFESTS: &[(&str, bool)] = &[
+    ("", true),
+    (
+        "targets = ['s390x-unknown-linux-gnu@z13']\ntimeout = '500ms'\nretries = 3\nretry-backoff = 'fixed'",
+        true,
+    ),
+    (
+        "[[suite]]\nname = 'a'\nkind = 'c'\nsources = 'c/*.c'\ncompare = { stdout = 'exact', float = { ulps = 4, type = 'f32' } }",
+        true,
+    ),
+    (
+        "[[suite]]\nname = 'a'\nkind = 'c'\nsources = ['a.c', 'b.c']\nnormalise = [{ regex = 'a', replace = 'b' }]",
+        true,
+    ),
+    ("[[suite]]\nname = 'a'\nkind = 'prebuilt'\npath = { native = 'a', 'cfg(windows)' = 'a.exe' }", true),
+    ("[target.'cfg(windows)']\nenv = { A = 'b' }\nrunner = ['wine']\ncpu = 'max'", true),
+    (
+        "[[expect]]\ntest = 'a::b'\ntarget = '*'\nverdict = 'differs'\ncause = 'byte-order'\nreason = 'r'\nuntil = '2027-06-30'",
+        true,
+    ),
+    ("target = ['s390x-unknown-linux-gnu']", false),
+    ("targets = 's390x-unknown-linux-gnu'", false),
+    ("timeout = 60", false),
+    ("retries = -1", false),
+    ("[[suite]]\nkind = 'c'", false),
+    ("[[suite]]\nname = 'a'\nkind = 'python'", false),
+    ("[[suite]]\nname = 'a'\nkind = 'c'\nsource = 'a.c'", false),
+    ("[[suite]]\nname = 'a'\nkind = 'cargo-test'\nisolation = 'thread'", false),
+    ("[[suite]]\nname = 'a'\nkind = 'c'\nsources = 'a.c'\ncompare = { float = { ulp = 1 } }", false),
+    ("[[expect]]\ntest = 'a'\ntarget = '*'\nverdict = 'wrong'\nreason = 'r'", false),
+    ("[[expect]]\ntest = 'a'\ntarget = '*'\nverdict = 'differs'\ncause = 'magic'\nreason = 'r'", false),
+    ("[[expect]]\ntest = 'a'\ntarget = '*'\nverdict = 'differs'", false),
+    ("[[expect]]\ntest = 'a'\ntarget = '*'\nverdict = 'differs'\nreason = 'r'\nuntil = 'June'", false),
+];
+
+#[test]
+fn what_the_schema_of_the_manifest_says_is_what_is_read() {
+    use triplecheck::manifest::{Manifest, Source};
+    for (text, is_right) in MANIFESTS {
+        let problem = problem_of_manifest(text);
+        assert_eq!(problem.is_none(), *is_right, "the schema: {problem:?}\n{text}");
+        let read = Manifest::parse(&Source::new("triplecheck.toml", (*text).to_owned()));
+        let error = read.err().map(|error| error.render());
+        assert_eq!(error.is_none(), *is_right, "the reader: {error:?}\n{text}");
     }
 }

@@ -96,8 +96,9 @@ struct FoundThere<'a> {
     cells: Vec<(usize, usize)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     difference: Option<Sides>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tries: Option<&'a str>,
+    /// Name and sentence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<(&'static str, String)>,
     repeat: &'a str,
 }
 
@@ -304,7 +305,7 @@ fn found<'a>(finding: &'a Finding, places: &HashMap<String, usize>, targets: &[&
         trait_: finding.trait_.as_deref(),
         cells: finding.cells.iter().filter_map(place).collect(),
         difference: finding.difference.as_ref().map(sides),
-        tries: finding.tries.as_deref(),
+        remarks: words::remarks(finding),
         repeat: &finding.repeat,
     }
 }

@@ -35,7 +35,7 @@ const list = {
       make("h3", {}, badge(finding.verdict), finding.case),
       finding.cause && make("p", { class: "cause" }, finding.cause),
       finding.where && make("p", { class: "where" }, finding.where),
-      finding.tries && make("p", { class: "where" }, finding.tries),
+      ...(finding.remarks ?? []).map(([name, remark]) => make("p", { class: "where" }, `${name}: ${remark}`)),
       make("div", { class: "on" }, ...on),
       finding.difference && difference(finding.difference),
       repeat(finding.repeat),
