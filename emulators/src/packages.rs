@@ -34,6 +34,10 @@ pub enum Piece {
     Node,
     /// clang, lld and the C library for WASI.
     WasiC,
+    /// A debugger that knows the machines of all targets.
+    Gdb,
+    /// strace.
+    Strace,
 }
 
 /// In words, as the object of "install": `a C compiler for s390x-linux-gnu`.
@@ -51,6 +55,8 @@ impl std::fmt::Display for Piece {
             Self::Gcc => formatter.write_str("a C compiler"),
             Self::Node => formatter.write_str("node"),
             Self::WasiC => formatter.write_str("clang, lld and the C library for WASI"),
+            Self::Gdb => formatter.write_str("gdb for all machines"),
+            Self::Strace => formatter.write_str("strace"),
         }
     }
 }
@@ -167,6 +173,8 @@ fn debian(piece: Piece) -> Vec<String> {
             .filter(|cross| is_mingw(cross.prefix))
             .map_or_else(Vec::new, |cross| both(cross.gcc_package, None)),
         Piece::Gcc => names(&["gcc", "libc6-dev"]),
+        Piece::Gdb => names(&["gdb-multiarch"]),
+        Piece::Strace => names(&["strace"]),
         Piece::Node => names(&["nodejs"]),
         Piece::WasiC => names(&["clang", "lld", "wasi-libc", "libclang-rt-dev-wasm32"]),
     }
@@ -207,6 +215,8 @@ fn fedora(piece: Piece) -> Vec<String> {
         // Its cross compilers build kernels: they come without a C library.
         Piece::CrossGcc(_) | Piece::CrossLibc(_) | Piece::Mingw(_) => Vec::new(),
         Piece::Gcc => names(&["gcc", "glibc-devel"]),
+        Piece::Gdb => names(&["gdb"]),
+        Piece::Strace => names(&["strace"]),
         Piece::Node => names(&["nodejs"]),
         Piece::WasiC => names(&["clang", "lld", "wasi-libc-static"]),
     }
@@ -231,6 +241,8 @@ fn arch(piece: Piece) -> Vec<String> {
         Piece::Mingw(prefix) if is_mingw(prefix) => names(&["mingw-w64-gcc"]),
         Piece::CrossGcc(_) | Piece::CrossLibc(_) | Piece::Mingw(_) => Vec::new(),
         Piece::Gcc => names(&["gcc"]),
+        Piece::Gdb => names(&["gdb"]),
+        Piece::Strace => names(&["strace"]),
         Piece::Node => names(&["nodejs"]),
         Piece::WasiC => names(&["clang", "lld", "wasi-libc", "wasi-compiler-rt"]),
     }
@@ -255,6 +267,8 @@ fn alpine(piece: Piece) -> Vec<String> {
         // musl throughout: no glibc for any target, nor a 32-bit one for the host.
         Piece::CrossGcc(_) | Piece::CrossLibc(_) | Piece::Libc32 | Piece::Mingw(_) => Vec::new(),
         Piece::Gcc => names(&["gcc", "musl-dev"]),
+        Piece::Gdb => names(&["gdb-multiarch"]),
+        Piece::Strace => names(&["strace"]),
         Piece::Node => names(&["nodejs"]),
         Piece::WasiC => names(&["clang", "lld", "wasi-libc", "wasi-compiler-rt"]),
     }
@@ -270,6 +284,8 @@ fn homebrew(piece: Piece) -> Vec<String> {
             Vec::new()
         }
         Piece::Gcc => names(&["gcc"]),
+        Piece::Gdb => names(&["gdb"]),
+        Piece::Strace => Vec::new(),
         Piece::Node => names(&["node"]),
         Piece::WasiC => names(&["lld", "llvm", "wasi-libc", "wasi-runtimes"]),
     }
@@ -287,6 +303,8 @@ fn nix(piece: Piece) -> Vec<String> {
             Vec::new()
         }
         Piece::Gcc => names(&["gcc"]),
+        Piece::Gdb => names(&["gdb"]),
+        Piece::Strace => names(&["strace"]),
         Piece::Node => names(&["nodejs"]),
     }
 }

@@ -11,10 +11,12 @@ use crate::report::Format;
 
 mod cargo;
 mod control;
+mod repro;
 mod show;
 
 pub use cargo::CargoArgs;
 pub use control::ControlArgs;
+pub use repro::ReproArgs;
 pub use show::{CompletionsArgs, ManArgs, ShowArgs};
 
 /// Builds, runs and compares test programs on every target, with the emulator looked up.
@@ -50,6 +52,8 @@ pub enum Command {
     Setup(SetupArgs),
     /// The runs of the past, what changed between two of them, and the history of a case
     Show(ShowArgs),
+    /// Look into one cell: under gdb, with its system calls shown, or by hand in a shell
+    Repro(Box<ReproArgs>),
     /// Configuration that makes another build system run foreign programs
     #[command(subcommand)]
     Hook(HookCommand),
@@ -121,7 +125,7 @@ pub struct RunArgs {
 }
 
 /// What the user prefers in the lookup.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 pub struct LookupArgs {
     /// Use this kind of emulator: native, qemu-user, wine, wasi, qemu-system
     #[arg(long, value_name = "KIND")]

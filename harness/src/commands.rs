@@ -5,6 +5,7 @@ pub mod exec;
 pub mod hook;
 pub mod pages;
 pub mod report;
+pub mod repro;
 pub mod run;
 pub mod setup;
 pub mod show;

@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 pub mod faults;
 pub mod hook;
+pub mod inspect;
 pub mod ledger;
 pub mod libtest;
 pub mod manifest;

@@ -68,6 +68,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Doctor(args) => commands::doctor::doctor(&directory, &args, &mut out)?,
         Command::Setup(args) => commands::setup::setup(&directory, &args)?,
         Command::Show(args) => commands::show::show(&directory, &args, &mut out)?,
+        Command::Repro(args) => return commands::repro::repro(&directory, &args, &mut out),
         Command::Hook(command) => {
             commands::hook::hook(&directory, &command, &mut out, &mut anstream::stderr())?
         }

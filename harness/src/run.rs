@@ -24,6 +24,7 @@ mod preparations;
 mod queue;
 mod schedule;
 mod sentinels;
+mod single;
 mod speeds;
 mod spread;
 mod suites;
@@ -52,6 +53,7 @@ pub(crate) use cell::launch_environment;
 pub use guests::{Guest, GuestCase};
 pub(crate) use nests::obstacle as children_obstacle;
 pub(crate) use patience::slow_period;
+pub(crate) use single::{Ready, Single};
 
 /// Everything a run is given.
 pub struct Run<'a> {

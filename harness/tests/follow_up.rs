@@ -1,5 +1,10 @@
 //! What is asked after a run: one more target, and a second emulator.
 
+#![expect(clippy::disallowed_methods, reason = "one test asks for tools of the system")]
+#![expect(clippy::print_stdout, reason = "a skip is said aloud")]
+
+#[path = "follow_up/repro.rs"]
+mod repro;
 mod support;
 
 use std::path::Path;

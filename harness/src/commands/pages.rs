@@ -107,15 +107,16 @@ mod tests {
         with_values(Cli::command()).debug_assert();
     }
 
+    fn count(command: &Command) -> usize {
+        1 + visible(command).map(count).sum::<usize>()
+    }
+
     #[test]
     fn every_command_has_a_page_of_its_own_name() {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Cli::command();
         command.build();
         write_pages(&command, dir.path()).unwrap();
-        fn count(command: &Command) -> usize {
-            1 + visible(command).map(count).sum::<usize>()
-        }
         let files: Vec<_> =
             fs_err::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(files.len(), count(&command), "{files:?}");

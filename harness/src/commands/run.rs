@@ -90,7 +90,7 @@ fn plan(project: &Project, args: &RunArgs, host: &LocalHost) -> Result<Plan> {
     plan_for(project, &request, host)
 }
 
-fn plan_for(project: &Project, request: &Request, host: &LocalHost) -> Result<Plan> {
+pub(super) fn plan_for(project: &Project, request: &Request, host: &LocalHost) -> Result<Plan> {
     Plan::new(project, request, host.triple(), &expand)
 }
 

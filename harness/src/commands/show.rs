@@ -101,7 +101,12 @@ fn history(directory: &Path, args: &ShowArgs, wanted: &str, out: &mut dyn Write)
             Err(error) => problems.push(error),
         }
     }
-    let history = History::of(&read, wanted);
+    let mut history = History::of(&read, wanted);
+    // A part of a name will do where no whole one fits.
+    let part = format!("*{wanted}*");
+    if history.is_empty() {
+        history = History::of(&read, &part);
+    }
     if history.is_empty() {
         return Err(problems.into_iter().next().unwrap_or_else(|| unknown_case(&read, wanted)));
     }

@@ -146,7 +146,9 @@ impl<'a> Changes<'a> {
             (DIM, "gone", &self.gone),
         ] {
             let mut groups: Vec<(&Change<'_>, Vec<&str>)> = Vec::new();
-            for change in cells.iter().take(LISTED_MAX) {
+            // A good cell that is gone is one of many, as a rule: they are counted below.
+            let told: Vec<&Change<'_>> = cells.iter().filter(|change| !change.is_good_and_gone()).collect();
+            for change in told.iter().take(LISTED_MAX).copied() {
                 match groups.iter_mut().find(|(known, _)| known.is_told_with(change)) {
                     Some((_, targets)) => targets.push(change.target),
                     None => groups.push((change, vec![change.target])),
@@ -162,10 +164,11 @@ impl<'a> Changes<'a> {
                 );
                 out.push_str(&change.lines());
             }
-            if cells.len() > LISTED_MAX {
-                let _ = writeln!(out, "\n{DIM}… {} more, all in --json{DIM:#}", cells.len() - LISTED_MAX);
+            if told.len() > LISTED_MAX {
+                let _ = writeln!(out, "\n{DIM}… {} more, all in --json{DIM:#}", told.len() - LISTED_MAX);
             }
         }
+        self.good_and_gone(&mut out);
         let _ = writeln!(
             out,
             "\n{} new · {} fixed · {} still failing · {} gone · {} added · {} good in both",
@@ -183,6 +186,27 @@ impl<'a> Changes<'a> {
     }
 }
 
+impl Changes<'_> {
+    /// Good cells that are gone, counted by reason.
+    fn good_and_gone(&self, out: &mut String) {
+        let mut by_reason: BTreeMap<&str, Vec<&Change<'_>>> = BTreeMap::new();
+        for change in self.gone.iter().filter(|change| change.is_good_and_gone()) {
+            by_reason.entry(change.why.unwrap_or_default()).or_default().push(change);
+        }
+        for (why, cells) in by_reason {
+            let mut targets: Vec<&str> = cells.iter().map(|cell| cell.target).collect();
+            targets.sort_unstable();
+            targets.dedup();
+            let what = match cells.as_slice() {
+                [cell] => format!("{}::{}", cell.suite, cell.case),
+                cells => words::count(cells.len(), "good cell"),
+            };
+            let _ = writeln!(out, "\n{DIM}gone{DIM:#}  {what}  on {}", targets.join(", "));
+            out.push_str(&super::values::sentence("why", why));
+        }
+    }
+}
+
 fn change<'a>(place: Place<'a>, was: Option<Verdict>, cell: Option<&'a Cell>) -> Change<'a> {
     let (suite, case, target) = place;
     Change {
@@ -197,6 +221,12 @@ fn change<'a>(place: Place<'a>, was: Option<Verdict>, cell: Option<&'a Cell>) ->
 }
 
 impl Change<'_> {
+    fn is_good_and_gone(&self) -> bool {
+        let weight = |verdict: Option<Verdict>| verdict.map(Verdict::weight);
+        !matches!(weight(self.is), Some(Weight::Good | Weight::Finding))
+            && weight(self.was) != Some(Weight::Finding)
+    }
+
     fn is_told_with(&self, other: &Self) -> bool {
         (self.suite, self.case, self.was, self.is, self.why)
             == (other.suite, other.case, other.was, other.is, other.why)

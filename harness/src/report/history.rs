@@ -24,13 +24,13 @@ pub struct History<'a> {
     /// The runs that were looked into, the last one last.
     runs: Vec<&'a str>,
     /// The cases that were asked for, by name.
-    cases: Vec<Case<'a>>,
+    cases: Vec<OfCase<'a>>,
 }
 
 /// One case.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Case<'a> {
+struct OfCase<'a> {
     suite: &'a str,
     case: &'a str,
     /// Its targets, those of the last run first.
@@ -93,7 +93,7 @@ impl<'a> History<'a> {
                 .map(|(target, runs)| OnTarget { target, runs: runs.into_iter().rev().collect() })
                 .collect();
             targets.sort_by_key(|on| place(on.target));
-            Case { suite, case, targets }
+            OfCase { suite, case, targets }
         });
         Self { schema: 1, runs: runs.iter().map(|(run, _)| run.as_str()).collect(), cases: cases.collect() }
     }
@@ -127,7 +127,7 @@ impl<'a> History<'a> {
         out
     }
 
-    fn case(&self, out: &mut String, case: &Case<'_>) {
+    fn case(&self, out: &mut String, case: &OfCase<'_>) {
         let _ = writeln!(out, "{BOLD}{}::{}{BOLD:#}", case.suite, case.case);
         let width = case.targets.iter().map(|on| on.target.len()).max().unwrap_or(0);
         for (number, on) in case.targets.iter().enumerate() {
@@ -139,18 +139,18 @@ impl<'a> History<'a> {
         let _ = writeln!(out, "\n{:width$}  {DIM}{numbers}{DIM:#}", "");
         let mut seen: Vec<Verdict> = Vec::new();
         for run in runs {
-            let _ = write!(out, "{run:width$}  ");
+            let mut row = format!("{run:width$}  ");
             for on in &case.targets {
                 match on.runs.iter().find(|outcome| outcome.run == run) {
-                    None => out.push_str("   "),
+                    None => row.push_str("   "),
                     Some(outcome) => {
                         seen.push(outcome.verdict);
                         let (sign, style) = symbol(outcome.verdict);
-                        let _ = write!(out, "  {style}{sign}{style:#}");
+                        let _ = write!(row, "  {style}{sign}{style:#}");
                     }
                 }
             }
-            out.push('\n');
+            let _ = writeln!(out, "{}", row.trim_end());
         }
         let shown = Verdict::ALL.into_iter().filter(|verdict| seen.contains(verdict));
         let legend: Vec<String> = shown.map(|verdict| format!("{} {verdict}", symbol(verdict).0)).collect();
@@ -158,7 +158,7 @@ impl<'a> History<'a> {
     }
 }
 
-impl Case<'_> {
+impl OfCase<'_> {
     fn knows(&self, run: &str) -> bool {
         self.targets.iter().any(|on| on.runs.iter().any(|outcome| outcome.run == run))
     }

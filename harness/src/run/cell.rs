@@ -142,6 +142,25 @@ impl<'a> Starter<'a> {
         self.sentinels.ensure(self, planned, &self.work.path().join("sentinels"))
     }
 
+    /// How a program is started by hand, with all that its emulator needs in place.
+    pub(super) fn launch(&self, planned: &PlannedTarget, program: &Path) -> Result<Launch, Blocked> {
+        let decision = self.decide(planned, program);
+        let launch = match &*decision {
+            Decision::Run(launch, _) => launch.clone(),
+            Decision::Cannot(reason, _) => {
+                let fix = super::guests::fix(reason, &planned.target);
+                return Err(Blocked { reason: reason.text.clone(), fix });
+            }
+        };
+        self.ensure_ready(planned, &launch)?;
+        Ok(launch)
+    }
+
+    /// Where working directories are made, until the end.
+    pub(super) fn work(&self) -> &Path {
+        self.work.path()
+    }
+
     /// Runs a sentinel; `None` where it cannot be run here, or what it needs cannot be made.
     pub(super) fn observe_sentinel(
         &self,
@@ -432,7 +451,7 @@ pub(crate) fn launch_environment(command: &CommandLine) -> Vec<(OsString, OsStri
 }
 
 /// `base` with the case's variables set and then the launch's changes made.
-fn apply(
+pub(super) fn apply(
     base: Vec<(OsString, OsString)>,
     set: Vec<(OsString, OsString)>,
     command: &CommandLine,

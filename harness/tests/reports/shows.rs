@@ -144,6 +144,8 @@ fn two_runs_are_compared_cell_by_cell() {
         "fixed  c::sat  on aarch64-unknown-linux-gnu, s390x-unknown-linux-gnu\n  verdict same, before differs\n",
         "still failing  c::hangs  on aarch64-unknown-linux-gnu\n  verdict differs, before timeout\n",
         "gone  c::old  on aarch64-unknown-linux-gnu\n  verdict not there, before expired\n",
+        "gone  2 good cells  on x86_64-pc-windows-gnu\n  why     there is no Wine here\n",
+        "gone  c::lines  on x86_64-pc-windows-gnu\n",
         "1 new · 2 fixed · ",
     ] {
         assert!(text.stdout.contains(part), "{part}\nis not in\n{}", text.stdout);
@@ -181,6 +183,8 @@ fn the_history_of_a_case_tells_since_when_it_is_as_it_is() {
     ] {
         assert!(run.stdout.contains(part), "{part}\nis not in\n{}", run.stdout);
     }
+    let part = show(project.path(), &["--history", "subtr"]);
+    assert!(part.stdout.starts_with("unit::tests::subtracts\n"), "a part of a name will do: {}", part.stdout);
     let value = json(project.path(), &["--history", "unit::*"], include_str!("../../schema/history.json"));
     let cases: Vec<&str> =
         value["cases"].as_array().unwrap().iter().filter_map(|case| case["case"].as_str()).collect();
