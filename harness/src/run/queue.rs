@@ -58,7 +58,7 @@ pub(super) struct Early {
 
 /// What a worker does next.
 pub(super) enum Next {
-    Task(Taken),
+    Task(Box<Taken>),
     Early(Early),
 }
 
@@ -155,7 +155,7 @@ impl Queue {
         };
         state.running += 1;
         state.busy += threads;
-        Some(Next::Task(Taken { task, threads }))
+        Some(Next::Task(Box::new(Taken { task, threads })))
     }
 
     /// Says that what was taken has come to its end; `threads` is 1 where it was no task.
@@ -230,7 +230,7 @@ mod tests {
 
     fn next(queue: &Queue) -> Taken {
         match queue.next() {
-            Some(Next::Task(taken)) => taken,
+            Some(Next::Task(taken)) => *taken,
             Some(Next::Early(_)) | None => panic!("there is no task"),
         }
     }

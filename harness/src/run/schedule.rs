@@ -110,7 +110,7 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
             scope.spawn(move || {
                 while let Some(next) = queue.next() {
                     let taken = match next {
-                        Next::Task(taken) => taken,
+                        Next::Task(taken) => *taken,
                         Next::Early(early) => {
                             starter.make_ready(&run.plan.targets[early.target], &early.program);
                             queue.ended(1);
