@@ -103,6 +103,39 @@ const OPENING: &[&str] = &[
     "memfd_create",
 ];
 
+/// Calls whose first argument is a descriptor, or the status: of others it is a process, or a constant by number or name.
+const COUNTED: &[&str] = &[
+    "read",
+    "write",
+    "pread64",
+    "pwrite64",
+    "readv",
+    "writev",
+    "close",
+    "stat",
+    "lseek",
+    "fcntl",
+    "ioctl",
+    "ftruncate",
+    "fstatfs",
+    "getdents64",
+    "dup",
+    "dup3",
+    "fsync",
+    "fdatasync",
+    "flock",
+    "sendto",
+    "recvfrom",
+    "accept4",
+    "bind",
+    "connect",
+    "listen",
+    "shutdown",
+    "fchmod",
+    "fchown",
+    "exit_group",
+];
+
 /// Signals that have two names.
 const SIGNALS: [(&str, &str); 2] = [("SIGIOT", "SIGABRT"), ("SIGPOLL", "SIGIO")];
 
@@ -159,7 +192,7 @@ fn call(line: &str, loader: &mut Loader, descriptors: &mut Descriptors) -> Optio
     }
     let object = match file {
         Some(file) if takes_path(name) => format!("\"{file}\""),
-        _ if first.bytes().all(|byte| byte.is_ascii_digit()) => descriptors.name(first),
+        _ if COUNTED.contains(&name) && is_descriptor(first) => descriptors.name(first),
         _ => String::new(),
     };
     // A number that is no error may be an address, or belong to the machine.
@@ -172,8 +205,16 @@ fn call(line: &str, loader: &mut Loader, descriptors: &mut Descriptors) -> Optio
     Some(Call { text: line.to_owned(), key: format!("{name} {object} {outcome}") })
 }
 
+/// Whether an argument is a small number: where strace tells what stands at an address, QEMU tells the address.
+fn is_descriptor(argument: &str) -> bool {
+    argument.len() <= 6 && argument.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn takes_path(name: &str) -> bool {
-    !matches!(name, "read" | "write" | "pread64" | "pwrite64" | "readv" | "writev" | "recvfrom" | "sendto")
+    !matches!(
+        name,
+        "read" | "write" | "pread64" | "pwrite64" | "readv" | "writev" | "recvfrom" | "sendto" | "prctl"
+    )
 }
 
 /// The descriptors that the program has opened, by the order in which it did.
@@ -197,10 +238,11 @@ impl Descriptors {
     }
 }
 
-/// What the loader has at hand while it looks for libraries.
+/// What the loader has at hand while it looks for libraries, and others with the files by which the kernel tells of a process:
+/// these are other ones on each machine, QEMU's of its own making.
 #[derive(Default)]
 struct Loader {
-    /// Descriptors of libraries.
+    /// Descriptors of such files.
     open: HashSet<String>,
     /// Directories in which it has looked for one; it then asks whether they are there at all.
     searched: HashSet<String>,
@@ -226,8 +268,11 @@ impl Loader {
     }
 }
 
-/// `libc.so.6`, `ld.so.cache`, `/etc/ld-musl-s390x.path`.
+/// `libc.so.6`, `ld.so.cache`, `/etc/ld-musl-s390x.path`, `/proc/self/maps`.
 fn is_library(file: &str) -> bool {
+    if file.starts_with("/proc/") || file.starts_with("/sys/") {
+        return true;
+    }
     let name = file.rsplit('/').next().unwrap_or(file);
     name.contains(".so") || name.starts_with("ld-musl-")
 }
@@ -337,6 +382,9 @@ mod tests {
 200 close(3) = 0
 200 openat(AT_FDCWD,\"/w/target/cwd/data\",O_RDONLY) = 4
 200 read(4,0x40007fc0,4) = 4
+200 openat(AT_FDCWD,\"/proc/self/maps\",O_RDONLY) = 5
+200 read(5,0x40007fc0,4096) = 1984
+200 close(5) = 0
 200 close(4) = 0
 200 write(1,0x2a0,7) = 7
 --- SIGIOT {si_signo=SIGIOT, si_code=SI_TKILL} ---
@@ -390,6 +438,13 @@ mod tests {
             one("2 openat(AT_FDCWD,\"/x\",O_RDONLY) = -1 errno=2 (No such file or directory)")
         );
         assert_eq!(one("1 --- SIGABRT {si_signo=SIGABRT} ---"), one("--- SIGIOT {si_signo=SIGIOT} ---"));
+        assert_eq!(
+            one("1 poll([{fd=0, events=0}], 1, 0) = 0 (Timeout)"),
+            one("2 poll(274920833288,1,0,274920834568,0,274878852096) = 0")
+        );
+        assert_eq!(one("1 prctl(PR_SET_NAME, \"t\") = 0"), one("2 prctl(15,274925137632,0,8) = 0"));
+        assert_eq!(one("1 kill(100, SIGTERM) = 0"), one("2 kill(200,SIGTERM) = 0"));
+        assert_ne!(one("1 exit_group(0) = ?"), one("2 exit_group(1)"));
         assert_eq!(read("garbage\n12 \n1 <... read resumed>) = 1\n", &[]), []);
     }
 }

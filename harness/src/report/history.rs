@@ -15,6 +15,9 @@ use crate::verdict::Verdict;
 /// The most cases that the text shows; JSON has them all.
 const CASES_MAX: usize = 20;
 
+/// The most of a cause that a line tells; JSON has all of it.
+const WHY_CHARS_MAX: usize = 60;
+
 /// The history of all cases that were asked for.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -177,7 +180,9 @@ fn since(runs: &[Outcome<'_>]) -> String {
         }
     };
     if let Some(why) = last.why {
-        let _ = write!(text, ": {why}");
+        let shown: String = why.chars().take(WHY_CHARS_MAX).collect();
+        let more = if shown.len() < why.len() { "…" } else { "" };
+        let _ = write!(text, ": {shown}{more}");
     }
     text
 }
