@@ -65,18 +65,28 @@ struct Change<'a> {
 
 type Place<'a> = (&'a str, &'a str, &'a str);
 
-/// The decided cells of a run by their place: of one that was decided twice the last counts.
+/// The decided cells of a run by their place; of one that was decided twice the last counts.
 fn decided(summary: &Summary) -> BTreeMap<Place<'_>, &Cell> {
-    summary.cells.iter().map(|cell| ((&*cell.suite, &*cell.case, &*cell.target), cell)).collect()
+    let decided = summary.cells.iter().filter(|cell| is_decided(cell));
+    decided.map(|cell| ((&*cell.suite, &*cell.case, &*cell.target), cell)).collect()
+}
+
+/// Whether it is good or a finding; a test that ran on one side only is neither.
+fn is_decided(cell: &Cell) -> bool {
+    cell.verdict.weight() != Weight::Listed
 }
 
 /// The cells of a run that were not decided, with their verdict and reason.
 fn undecided(summary: &Summary) -> BTreeMap<Place<'_>, (Verdict, &str)> {
-    summary
+    let one_sided = summary.cells.iter().filter(|cell| !is_decided(cell)).map(|cell| {
+        let why = cell.cause.as_deref().unwrap_or("it was run on one side only");
+        ((&*cell.suite, &*cell.case, &*cell.target), (cell.verdict, why))
+    });
+    let not_run = summary
         .not_run
         .iter()
-        .map(|cell| ((&*cell.suite, &*cell.case, &*cell.target), (cell.verdict, &*cell.reason)))
-        .collect()
+        .map(|cell| ((&*cell.suite, &*cell.case, &*cell.target), (cell.verdict, &*cell.reason)));
+    one_sided.chain(not_run).collect()
 }
 
 impl<'a> Changes<'a> {

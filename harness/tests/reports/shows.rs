@@ -170,6 +170,26 @@ fn what_a_killed_run_did_not_come_to_is_gone_and_not_fixed() {
 }
 
 #[test]
+fn a_finding_whose_test_is_run_on_one_side_only_is_gone_and_not_fixed() {
+    let mut events = made::whole();
+    for event in &mut events {
+        if let Event::Cell(cell) = event
+            && cell.case == "sat"
+        {
+            cell.verdict = Verdict::Extra;
+            cell.cause = None;
+        }
+    }
+    let project = project(&[("old", made::whole()), ("new", events)]);
+    let value = json(project.path(), &["old", "new"], include_str!("../../schema/changes.json"));
+    assert_eq!(value["fixed"].as_array().unwrap().len(), 0);
+    let gone = value["gone"].as_array().unwrap();
+    let told: Vec<_> = gone.iter().map(|cell| (cell["case"].as_str(), cell["is"].as_str())).collect();
+    assert_eq!(told, [(Some("sat"), Some("extra")); 2]);
+    assert_eq!(gone[0]["why"], "it was run on one side only");
+}
+
+#[test]
 fn the_history_of_a_case_tells_since_when_it_is_as_it_is() {
     let project =
         project(&[("a", later()), ("b", made::whole()), ("c", made::whole()), ("empty", Vec::new())]);
