@@ -110,6 +110,7 @@ impl Queue {
         let forgotten: BTreeMap<Rank, Task> = forgotten;
         state.tasks_ms = parts.values().filter_map(|task| task.work.ms).sum();
         state.tasks = parts;
+        state.early.clear();
         forgotten.len()
     }
 
@@ -279,8 +280,10 @@ mod tests {
         let queue = queue(vec![Task { work, ..Task::for_tests() }, task(1, Some(5), 0)]);
         queue.no_more_builds();
         assert!(next(&queue).task.part.is_some(), "it is split");
+        queue.push_early(Early { target: 0, program: PathBuf::new() });
         assert_eq!(queue.clear(), 1);
         assert!(next(&queue).task.part.is_some(), "its other part is run");
+        assert!(queue.state().early.is_empty(), "no emulator is made ready for nothing");
     }
 
     #[test]
