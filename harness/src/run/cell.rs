@@ -101,12 +101,9 @@ impl<'a> Starter<'a> {
     /// Runs a guest to its end.
     pub(crate) fn start(&self, planned: &PlannedTarget, start: &Start<'_>) -> Result<Started> {
         let decision = self.decide(planned, start.program);
-        let launch = match &*decision {
-            Decision::Run(launch, _) => launch,
-            Decision::Cannot(reason, _) => {
-                let fix = super::guests::fix(reason, &planned.target);
-                return Ok(Started::Blocked(Blocked { reason: reason.text.clone(), fix }));
-            }
+        let launch = match launch_of(&decision, planned) {
+            Ok(launch) => launch,
+            Err(blocked) => return Ok(Started::Blocked(blocked)),
         };
         let guest = Guest { program: start.program, argv0: None, args: start.args };
         if let Some(word) = launch.unspeakable(&guest) {
@@ -145,15 +142,9 @@ impl<'a> Starter<'a> {
     /// How a program is started by hand, with all that its emulator needs in place.
     pub(super) fn launch(&self, planned: &PlannedTarget, program: &Path) -> Result<Launch, Blocked> {
         let decision = self.decide(planned, program);
-        let launch = match &*decision {
-            Decision::Run(launch, _) => launch.clone(),
-            Decision::Cannot(reason, _) => {
-                let fix = super::guests::fix(reason, &planned.target);
-                return Err(Blocked { reason: reason.text.clone(), fix });
-            }
-        };
-        self.ensure_ready(planned, &launch)?;
-        Ok(launch)
+        let launch = launch_of(&decision, planned)?;
+        self.ensure_ready(planned, launch)?;
+        Ok(launch.clone())
     }
 
     /// Where working directories are made, until the end.
@@ -448,6 +439,17 @@ fn environment() -> Vec<(OsString, OsString)> {
 /// The complete environment in which a launch is started outside of a run.
 pub(crate) fn launch_environment(command: &CommandLine) -> Vec<(OsString, OsString)> {
     apply(environment(), Vec::new(), command)
+}
+
+/// How it is run, or why it cannot be.
+fn launch_of<'d>(decision: &'d Decision, planned: &PlannedTarget) -> Result<&'d Launch, Blocked> {
+    match decision {
+        Decision::Run(launch, _) => Ok(launch),
+        Decision::Cannot(reason, _) => {
+            let fix = super::guests::fix(reason, &planned.target);
+            Err(Blocked { reason: reason.text.clone(), fix })
+        }
+    }
 }
 
 /// `base` with the case's variables set and then the launch's changes made.
