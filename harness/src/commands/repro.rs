@@ -96,7 +96,8 @@ pub fn repro(directory: &Path, args: &ReproArgs, out: &mut dyn Write) -> Result<
 /// The target on which the last run found something in this case.
 fn failing_target(directory: &Path, args: &ReproArgs, suite: &str, case: &str) -> Result<String> {
     let named = |hint: String| {
-        Error::user(format!("name the target of `{suite}::{case}`: its last run found nothing")).hint(hint)
+        Error::user(format!("name the target of `{suite}::{case}`: no finding of the last run tells it"))
+            .hint(hint)
     };
     let example = || format!("triplecheck repro {suite}::{case} -t s390x-unknown-linux-gnu --debug");
     let run_dir = super::report::run_dir(directory, args.manifest_path.as_deref(), None);
