@@ -44,30 +44,20 @@ fn repro(project: &Path, words: &[&str]) -> Ran {
     ran(triplecheck().arg("-C").arg(project).arg("repro").args(words))
 }
 
+/// The words by which gdb carries out commands and ends.
+fn gdb<'a>(commands: &[&'a str]) -> Vec<&'a str> {
+    let commands = commands.iter().flat_map(|command| ["-ex", *command]);
+    ["--", "-nx", "-batch"].into_iter().chain(commands).collect()
+}
+
 #[test]
 fn gdb_stops_at_the_failing_assertion_of_a_c_program() {
     if !runs(S390X) || !has("gdb-multiarch", "gdb") {
         return;
     }
     let project = c_project();
-    let gdb = [
-        "--",
-        "-nx",
-        "-batch",
-        "-ex",
-        "continue",
-        "-ex",
-        "backtrace",
-        "-ex",
-        "frame function check",
-        "-ex",
-        "print first",
-    ];
-    let run = ran(triplecheck()
-        .arg("-C")
-        .arg(project.path())
-        .args(["repro", "c::order", "-t", S390X, "--debug"])
-        .args(gdb));
+    let words = gdb(&["continue", "backtrace", "frame function check", "print first"]);
+    let run = repro(project.path(), &[&["c::order", "-t", S390X, "--debug"][..], &words].concat());
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let line = 1 + ORDER.lines().position(|line| line.contains("assert(")).expect("it is there");
     let frame = format!("in check (first=0) at {}:{line}\n", project.path().join("order.c").display());
@@ -87,21 +77,8 @@ fn gdb_stops_at_the_panic_of_exactly_the_test_that_fails() {
     let manifest = "[package]\nname = \"codec\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
     write(project.path(), &[("Cargo.toml", manifest), ("src/lib.rs", lib)]);
     let cell = format!("test::tests::order_is_little on {S390X}");
-    let gdb = [
-        "--debug",
-        "--",
-        "-nx",
-        "-batch",
-        "-ex",
-        "continue",
-        "-ex",
-        "backtrace",
-        "-ex",
-        "continue",
-        "-ex",
-        "continue",
-    ];
-    let run = ran(triplecheck().arg("-C").arg(project.path()).args(["repro", &cell]).args(gdb));
+    let words = gdb(&["continue", "backtrace", "continue", "continue"]);
+    let run = repro(project.path(), &[&[cell.as_str(), "--debug"][..], &words].concat());
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stdout.contains("core::panicking::panic_fmt ("), "{}\n{}", run.stdout, run.stderr);
     assert!(
