@@ -55,7 +55,8 @@ const OF_PARTS: &[OfPair] = &[
 const OF_WORDS: &[OfPair] = &[words::line_ending, words::path_form, words::name_case, words::locale];
 
 /// What fits, but by less than exactly: asked only where nothing else speaks.
-const WEAK: &[OfPair] = &[numbers::chars_summed, numbers::shift_count, numbers::size_of_words];
+const WEAK: &[OfPair] =
+    &[numbers::chars_summed, numbers::first_byte, numbers::shift_count, numbers::size_of_words];
 
 /// The most lines that are looked at: a cause that does not show in these does not show.
 const LINES_MAX: usize = 200;

@@ -396,6 +396,23 @@ pub(super) fn float_rounding(pair: Pair<'_>, _line: Lines<'_>, sides: &Sides<'_>
     fits.then(|| Cause::new(Class::FloatRounding, format!("the last digits of a float differ: {why}")))
 }
 
+/// The first byte of a wider number, as `*(char *)&n` and a union have it: the lowest on one side, and the highest, which is
+/// 0 in a small number, on the other.
+pub(super) fn first_byte(pair: Pair<'_>, _line: Lines<'_>, sides: &Sides<'_>) -> Option<Cause> {
+    if !orders_differ(sides) {
+        return None;
+    }
+    let (native, target) = integers(pair)?;
+    let (lowest, highest) =
+        if sides.native.endian == Endian::Little { (native, target) } else { (target, native) };
+    ((1..256).contains(&lowest) && highest == 0).then(|| {
+        let sentence = "it may be one byte of a wider number, read through a pointer or a union: the first byte is the \
+                        lowest on a little-endian machine and the highest on a big-endian one; use shifts, or \
+                        `to_le_bytes`";
+        Cause::new(Class::ByteOrder, sentence)
+    })
+}
+
 /// A value that a shift by the width of its type left alone on one side and cleared on the other.
 pub(super) fn shift_count(pair: Pair<'_>, _line: Lines<'_>, sides: &Sides<'_>) -> Option<Cause> {
     if sides.native.shift_is_wide == sides.target.shift_is_wide {

@@ -124,8 +124,11 @@ fn sizes_of_system_types_are_recognised() {
 }
 
 #[test]
-fn a_cleared_value_may_be_a_shift_and_the_same_words_are_an_order() {
+fn a_cleared_value_may_be_a_shift_or_a_first_byte_and_the_same_words_are_an_order() {
     tells("mask 00001234", "mask 00000000", Class::ShiftCount, PPC64LE, A64);
+    tells("mask 00001234", "mask 00000000", Class::ShiftCount, S390X, A64);
+    tells("first byte 1", "first byte 0", Class::ByteOrder, S390X, A64);
+    check("first byte 0", "first byte 1", S390X, None);
     check("3 2 1", "1 2 3", A64, Some(Class::Ordering));
     check("b a", "a b", A64, Some(Class::Ordering));
 }
