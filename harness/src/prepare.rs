@@ -173,6 +173,17 @@ impl Prepared {
         }
     }
 
+    /// Sees to it that `preparation` is in place through what is held already. `None` where this is of no use to it, so that
+    /// it has to be prepared by itself.
+    pub fn extend(&self, preparation: &Preparation) -> Option<Result<(), PrepareError>> {
+        match (self, preparation) {
+            (Prepared::Wine(session), Preparation::WinePrefix { prefix, wine, shims }) => {
+                session.serves(&wine::Wanted { prefix, wine, shims }).then(|| session.add(shims))
+            }
+            _ => None,
+        }
+    }
+
     /// Gives back what was held. `None` where there was nothing to end.
     pub fn end(self) -> Result<Option<Ended>, PrepareError> {
         match self {

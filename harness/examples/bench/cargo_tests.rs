@@ -53,7 +53,7 @@ impl Bench {
             // The same binaries: ours has built them there.
             command.args(["nextest", "run", "--lib", "--target", target, "--target-dir"]);
             command.arg(dir.join("target/triplecheck/build/cargo")).current_dir(dir);
-            command.env(format!("CARGO_TARGET_{name}_LINKER"), linker);
+            command.env(format!("CARGO_TARGET_{name}_LINKER"), super::on_path(linker));
             command.env(format!("CARGO_TARGET_{name}_RUNNER"), format!("{} exec", self.binary.display()));
             command
         };

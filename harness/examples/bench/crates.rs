@@ -152,7 +152,7 @@ impl Bench {
         let mut command = quiet("cargo");
         command.args(words).args(["--target", target, "--target-dir"]);
         command.arg(dir.join("target/triplecheck/build/cargo")).current_dir(dir);
-        command.env(format!("CARGO_TARGET_{name}_LINKER"), linker).env("RUST_BACKTRACE", "0");
+        command.env(format!("CARGO_TARGET_{name}_LINKER"), super::on_path(linker)).env("RUST_BACKTRACE", "0");
         command.env(format!("CARGO_TARGET_{name}_RUNNER"), format!("{} exec", self.binary.display()));
         command
     }

@@ -127,6 +127,14 @@ fn quiet(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
+/// The program's absolute path, as triplecheck names linkers to cargo: under another name for the same linker, cargo would build
+/// everything anew each time that the other side has its turn.
+fn on_path(program: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|dir| dir.join(program));
+    places.find(|place| place.is_file()).unwrap_or_else(|| program.into())
+}
+
 fn timed(command: &mut Command) -> Result<f64, Box<dyn std::error::Error>> {
     let begun = Instant::now();
     let status = command.status()?;

@@ -109,6 +109,17 @@ impl WineSession {
         Ok(WineSession { site, users, keeper, started })
     }
 
+    /// Whether this session is one of the prefix that is wanted, under the Wine that is wanted.
+    pub fn serves(&self, wanted: &Wanted<'_>) -> bool {
+        self.site.prefix == wanted.prefix && self.site.wine == wanted.wine
+    }
+
+    /// Makes the DLLs that a further program lacks, for a session that serves it: server and keeper are those that it has.
+    pub fn add(&self, shims: &[&'static str]) -> Result<(), PrepareError> {
+        self.site.provide(shims)?;
+        self.site.install(shims)
+    }
+
     /// The prefix (`WINEPREFIX`).
     pub fn prefix(&self) -> &Path {
         &self.site.prefix

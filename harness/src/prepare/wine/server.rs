@@ -16,7 +16,6 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
 
 use super::super::lock::{self, Sharing};
@@ -99,24 +98,14 @@ pub(super) fn stop(site: &Site) -> Result<Vec<Process>, PrepareError> {
 }
 
 impl Keeper {
-    /// Starts it and waits until it waits.
+    /// Starts it, and waits for nothing: a server that was just used stays for [`LINGER_SECONDS`] by itself, and until then
+    /// the keeper is long its client.
     pub(super) fn start(site: &Site) -> Result<Keeper, PrepareError> {
         let tool = site.tool("keep the Wine server up", &[WAITER, "/d", "/c", "pause"], KEEPER_LIMIT);
         let failed = |source| PrepareError::Io { doing: "start", path: tool.program.clone(), source };
         let (input_reader, input) = io::pipe().map_err(failed)?;
-        let (output, output_writer) = io::pipe().map_err(failed)?;
-        let expression = tool.expression().stdin_file(input_reader).stdout_file(output_writer).stderr_null();
+        let expression = tool.expression().stdin_file(input_reader).stdout_null().stderr_null();
         let handle = expression.start().map_err(failed)?;
-        // The expression holds our copy of the output's writing end.
-        drop(expression);
-        // `pause` asks for a key. Only then is it a client of the server.
-        let mut watched = [PollFd::new(&output, PollFlags::IN)];
-        let limit = Timespec::try_from(WARM_LIMIT).expect("a minute fits");
-        let asked = poll(&mut watched, Some(&limit)).map_err(io::Error::from).map_err(failed)?;
-        if asked == 0 || !watched[0].revents().contains(PollFlags::IN) {
-            drop(handle.kill());
-            return Err(tool.failed("did not come up"));
-        }
         Ok(Keeper { input, handle, tool })
     }
 
