@@ -11,11 +11,13 @@ use crate::report::Format;
 
 mod cargo;
 mod control;
+mod merge;
 mod repro;
 mod show;
 
 pub use cargo::CargoArgs;
 pub use control::ControlArgs;
+pub use merge::MergeArgs;
 pub use repro::ReproArgs;
 pub use show::{CompletionsArgs, ManArgs, ShowArgs};
 
@@ -44,6 +46,8 @@ pub enum Command {
     Which(WhichArgs),
     /// Any report again, from the events of a run that has ended, goes on, or was killed
     Report(ReportArgs),
+    /// Make one run of the parts that several machines have run
+    Merge(MergeArgs),
     /// Every target, and whether it can be built and run here
     Targets(TargetsArgs),
     /// What is missing, broken or too old for a target, and the fix
@@ -86,6 +90,10 @@ pub struct RunArgs {
     /// repeated
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = parse_report)]
     pub reports: Vec<ReportFile>,
+    /// Only this part of the cases: 2/4 is the second of four. `auto` asks the variables of GitLab, CircleCI, Buildkite,
+    /// Bazel and others
+    #[arg(long, value_name = "K/N", value_parser = crate::shard::parse)]
+    pub shard: Option<crate::shard::Choice>,
     /// How many guests run at once [default: the number of processors]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<usize>,
@@ -211,6 +219,9 @@ pub struct ReportArgs {
     /// Whatever could not run is an error
     #[arg(long)]
     pub require: bool,
+    /// Leave out how long anything took, so that two runs which found the same give the same text
+    #[arg(long)]
+    pub without_times: bool,
     /// A run's name, or its directory; the last run where none is given
     #[arg(value_name = "RUN")]
     pub run: Option<String>,

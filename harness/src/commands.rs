@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod exec;
 pub mod hook;
+pub mod merge;
 pub mod pages;
 pub mod report;
 pub mod repro;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::compare::{Difference, Rule};
 use crate::error::{About as _, Error, Result};
 use crate::observation::End;
+use crate::shard::Shard;
 use crate::verdict::Verdict;
 
 /// The version of the event format.
@@ -100,6 +101,24 @@ pub struct RunStarted {
     pub children: Option<String>,
     /// The words that start this run again, but for its filters.
     pub command: Vec<String>,
+    /// Which part of the cases this run decides, where it is not all of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub shard: Option<Shard>,
+    /// A digest of what was asked but for targets and shard: runs that differ in it are about different things.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub asked: String,
+    /// The commit that the project's repository is at.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revision: Option<String>,
+    /// All targets of the manifest, where not all of them were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub all_targets: Vec<String>,
+    /// The runs that were merged into this one.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub merged: Vec<String>,
+    /// What is missing in a merged run, one sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub incomplete: Vec<String>,
     /// The targets beyond its own that could have been run here, the likeliest to be built first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub runnable: Vec<String>,
@@ -492,6 +511,12 @@ mod tests {
             resumed: None,
             children: None,
             command: Vec::new(),
+            shard: None,
+            asked: String::new(),
+            revision: None,
+            all_targets: Vec::new(),
+            merged: Vec::new(),
+            incomplete: Vec::new(),
             runnable: Vec::new(),
         };
         Log::create(&path).unwrap().append(&Event::RunStarted(newer)).unwrap();

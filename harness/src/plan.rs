@@ -22,6 +22,7 @@ use crate::diagnose::Class;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Manifest, Project, Suite, SuiteKind};
 use crate::pattern::TargetPattern;
+use crate::shard::Shard;
 use crate::verdict::Verdict;
 
 /// What the command line adds to the manifest.
@@ -39,6 +40,8 @@ pub struct Request {
     pub retries: TypedRetries,
     /// The kind of emulator to use, whatever the lookup would prefer.
     pub options: Options,
+    /// Which part of the cases is wanted, if not all.
+    pub shard: Option<Shard>,
 }
 
 /// Everything a run needs to know before it builds.
@@ -58,6 +61,10 @@ pub struct Plan {
     pub filters: Vec<String>,
     /// Whether the targets are the manifest's own, and all of them.
     pub all_targets: bool,
+    /// The manifest's targets, whatever was asked for; the host's own is left out.
+    pub manifest_targets: Vec<String>,
+    /// Which part of the cases is wanted, if not all.
+    pub shard: Option<Shard>,
 }
 
 /// One target with what the manifest says of it.
@@ -198,6 +205,14 @@ impl Plan {
             expectations: expectations.collect(),
             filters: resolver.filters(),
             all_targets: request.targets.is_empty(),
+            manifest_targets: project
+                .manifest
+                .targets
+                .iter()
+                .map(|text| text.get_ref().clone())
+                .filter(|target| target != host)
+                .collect(),
+            shard: request.shard,
         })
     }
 
@@ -216,6 +231,11 @@ impl Plan {
     pub fn wants(&self, suite: &str, case: &str) -> bool {
         self.filters.is_empty()
             || self.filters.iter().any(|filter| crate::pattern::selects(filter, suite, case))
+    }
+
+    /// Whether this run, and no other shard, decides this case.
+    pub fn owns(&self, suite: &str, case: &str) -> bool {
+        self.shard.is_none_or(|shard| shard.owns(suite, case))
     }
 
     /// How often findings of this suite are run again.

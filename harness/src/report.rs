@@ -148,12 +148,24 @@ impl Summary {
             }
             Event::Confirmed(confirmed) => self.confirmed.push(confirmed),
             Event::RunFinished { duration_ms, interrupted, started, unmatched } => {
-                self.unmatched = unmatched;
+                // What no case of one shard meets, one of another may.
+                self.unmatched = if self.is_part() { Vec::new() } else { unmatched };
                 self.started = Some(started);
                 self.duration_ms = Some(duration_ms);
                 self.interrupted = interrupted;
             }
         }
+    }
+
+    /// The same, as if nothing had taken any time.
+    #[must_use]
+    pub fn without_times(mut self) -> Self {
+        self.duration_ms = self.duration_ms.map(|_| 0);
+        for cell in &mut self.cells {
+            (cell.duration_ms, cell.native_ms, cell.limit_ms) = (0, 0, 0);
+            cell.tries.iter_mut().for_each(|one| one.duration_ms = 0);
+        }
+        self
     }
 
     /// The findings, one per cause.
@@ -179,7 +191,9 @@ impl Summary {
 
     /// The targets of which tests are missing and nothing was compared: they pass only by having none.
     pub fn bare_targets(&self) -> Vec<&str> {
-        let targets = self.run.iter().flat_map(|run| &run.targets).map(|target| target.target.as_str());
+        // A part may have no test of a target by chance.
+        let whole = self.run.iter().filter(|run| run.shard.is_none());
+        let targets = whole.flat_map(|run| &run.targets).map(|target| target.target.as_str());
         let is_bare = |target: &&str| {
             !self.cells.iter().any(|cell| cell.target == *target)
                 && self.not_run.iter().any(|cell| cell.target == *target && cell.verdict == Verdict::Missing)
@@ -187,8 +201,30 @@ impl Summary {
         targets.filter(is_bare).collect()
     }
 
+    /// Whether nothing that belongs to it is missing.
+    fn is_whole(&self) -> bool {
+        !self.is_incomplete() && self.stage == Stage::Ended && !self.interrupted && self.unreadable_lines == 0
+    }
+
+    /// Whether this is a run whose other cases are in other runs.
+    fn is_part(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.shard.is_some())
+    }
+
+    /// Whether nothing ran at all, or nothing of a target whose tests are missing. A part may be empty; what all parts come
+    /// to is known when they are merged.
+    fn is_hollow(&self) -> bool {
+        let nothing_ran = self.cells.is_empty() && (!self.is_part() || self.lacks());
+        nothing_ran || !self.bare_targets().is_empty()
+    }
+
+    /// Whether a merged run lacks some of its parts.
+    fn is_incomplete(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| !run.incomplete.is_empty())
+    }
+
     /// The exit status of `run`: 0 all as expected, 1 findings, 2 a build failed, 69 nothing ran at all, or nothing of a
-    /// target whose tests are missing, or `require_all` and something did not run, 130 interrupted.
+    /// target whose tests are missing, or a merged run lacks a part, or `require_all` and something did not run, 130 interrupted.
     pub fn exit_code(&self, require_all: bool) -> u8 {
         let finding = self.cells.iter().any(|cell| cell.verdict.weight() == Weight::Finding);
         if self.interrupted {
@@ -197,7 +233,7 @@ impl Summary {
             2
         } else if finding {
             1
-        } else if self.cells.is_empty() || !self.bare_targets().is_empty() || (require_all && self.lacks()) {
+        } else if self.is_hollow() || self.is_incomplete() || (require_all && self.lacks()) {
             69
         } else {
             0

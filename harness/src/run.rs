@@ -50,6 +50,7 @@ use crate::verdict::Verdict;
 
 pub use board::{Board, Running, Share};
 pub(crate) use cell::launch_environment;
+pub(crate) use expectations::is_still_unmatched;
 pub use guests::{Guest, GuestCase};
 pub(crate) use nests::obstacle as children_obstacle;
 pub(crate) use patience::slow_period;
@@ -85,6 +86,8 @@ pub struct Run<'a> {
     pub command: Vec<String>,
     /// The words behind them all: `--` and what is said to the test binaries.
     pub tail: Vec<String>,
+    /// A digest of what was asked but for targets and shard.
+    pub asked: String,
 }
 
 impl Run<'_> {
@@ -150,6 +153,12 @@ fn started(run: &Run<'_>, guests: &guests::Guests) -> RunStarted {
         resumed: run.resumed.clone(),
         children: None,
         command: run.command.clone(),
+        shard: run.plan.shard,
+        asked: run.asked.clone(),
+        revision: crate::revision::of(&run.plan.root),
+        all_targets: if run.plan.all_targets { Vec::new() } else { run.plan.manifest_targets.clone() },
+        merged: Vec::new(),
+        incomplete: Vec::new(),
         runnable: runnable(run),
     }
 }

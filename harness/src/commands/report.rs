@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::cli::{ReportArgs, ReportFile, RunArgs};
+use crate::cli::{ReportArgs, ReportFile};
 use crate::error::{About as _, Error, Result};
 use crate::events::Damage;
 use crate::manifest;
@@ -20,7 +20,10 @@ const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 /// When there is no such run, it cannot be read, or the report cannot be written.
 pub fn report(directory: &Path, args: &ReportArgs, out: &mut dyn Write) -> Result<u8> {
     let run_dir = run_dir(directory, None, args.run.as_deref())?;
-    let Recorded { summary, damage } = runs::read(&run_dir)?;
+    let Recorded { mut summary, damage } = runs::read(&run_dir)?;
+    if args.without_times {
+        summary = summary.without_times();
+    }
     let file = args.output.clone().unwrap_or_else(|| PathBuf::from("-"));
     let options = Options { require: args.require, sources: sources(&run_dir, &summary) };
     write(directory, &ReportFile { format: args.format, file }, &summary, &options, out)?;
@@ -61,7 +64,7 @@ pub(super) fn run_dir(directory: &Path, manifest_path: Option<&Path>, run: Optio
     }
 }
 
-/// Writes the reports that `run --report` asks for.
+/// Writes the reports that `--report` asks for.
 ///
 /// # Errors
 /// When one of them cannot be written; the others are.
@@ -69,14 +72,14 @@ pub(super) fn write_all(
     directory: &Path,
     run_dir: &Path,
     summary: &Summary,
-    args: &RunArgs,
+    (reports, require): (&[&ReportFile], bool),
     out: &mut dyn Write,
 ) -> Result<()> {
-    if args.reports.is_empty() {
+    if reports.is_empty() {
         return Ok(());
     }
-    let options = Options { require: args.require, sources: sources(run_dir, summary) };
-    let written = args.reports.iter().map(|report| write(directory, report, summary, &options, out));
+    let options = Options { require, sources: sources(run_dir, summary) };
+    let written = reports.iter().map(|report| write(directory, report, summary, &options, out));
     let results: Vec<Result<()>> = written.collect();
     results.into_iter().collect()
 }

@@ -79,6 +79,7 @@ pub fn repro(directory: &Path, args: &ReproArgs, out: &mut dyn Write) -> Result<
         stop: &stop,
         command: Vec::new(),
         tail: Vec::new(),
+        asked: String::new(),
     };
     let single = Single::prepare(&run, suite, case)?;
     let status = if args.debug {

@@ -2,6 +2,7 @@
 //! error.
 
 mod follow_up;
+mod sharded;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use triplecheck_emulators::host::{Host as _, LocalHost};
 use triplecheck_emulators::target::Target;
 
 use self::follow_up::FollowUp;
-use crate::cli::RunArgs;
+use crate::cli::{ReportFile, RunArgs};
 use crate::error::{About as _, Error, Result};
 use crate::events::Event;
 use crate::manifest::{self, Project};
@@ -19,6 +20,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::run::{Board, Run, run as run_plan};
 use crate::setup::Wants;
+use crate::shard::Shard;
 
 mod stop;
 
@@ -30,7 +32,8 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         super::options(&follow_up::second(emulator, &args.lookup))?;
     }
     let host = super::host();
-    let plan = plan(&project, args, &host)?;
+    let shard = sharded::wanted(args.shard)?;
+    let plan = plan(&project, args, shard, &host)?;
     if args.setup {
         let targets: Vec<Target> = plan.targets.iter().map(|planned| planned.target.clone()).collect();
         // What could not be installed is not an error of the run: it is listed there with its reason.
@@ -47,7 +50,11 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         run_dir: state.join(crate::runs::RUNS).join(run_name()),
         build_dir: state.join("build"),
         jobs: args.jobs.unwrap_or_else(default_jobs),
-        resumed: if args.resume { Some(last_unfinished(&state.join(crate::runs::RUNS))?) } else { None },
+        resumed: if args.resume {
+            Some(last_unfinished(&state.join(crate::runs::RUNS), shard)?)
+        } else {
+            None
+        },
         // A stress run wants to see everything happen, and what it finds is no plain result.
         cache: (!args.no_cache && args.control.repeat.is_none()).then(|| state.join("results.jsonl")),
         speeds: Some(state.join("speeds.json")),
@@ -57,6 +64,7 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         stop: &stop,
         command: command_words(directory, args),
         tail: tail_words(args),
+        asked: sharded::asked(&project, args),
     };
     let mut progress = Progress::new(args.json, &board)?;
     let mut summary = run_plan(&run, &mut progress)?;
@@ -74,11 +82,13 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         report::text::render(&summary, args.control.durations)
     };
     super::report::print(out, &text)?;
-    super::report::write_all(directory, &run.run_dir, &summary, args, out)?;
+    let bazel = sharded::asked_by_bazel(args.shard);
+    let reports: Vec<&ReportFile> = args.reports.iter().chain(&bazel).collect();
+    super::report::write_all(directory, &run.run_dir, &summary, (&reports, args.require), out)?;
     Ok(summary.exit_code(args.require))
 }
 
-fn plan(project: &Project, args: &RunArgs, host: &LocalHost) -> Result<Plan> {
+fn plan(project: &Project, args: &RunArgs, shard: Option<Shard>, host: &LocalHost) -> Result<Plan> {
     let request = Request {
         targets: args.targets.clone(),
         filters: args.filters.clone(),
@@ -86,6 +96,7 @@ fn plan(project: &Project, args: &RunArgs, host: &LocalHost) -> Result<Plan> {
         timeout: args.timeout,
         retries: args.control.retries(),
         options: super::options(&args.lookup)?,
+        shard,
     };
     plan_for(project, &request, host)
 }
@@ -137,14 +148,25 @@ fn expand(root: &Path, glob: &str) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The last run in `dir`, which must not have come to its end.
-fn last_unfinished(dir: &Path) -> Result<String> {
+/// The last run in `dir`, which must not have come to its end, and have been the same shard.
+fn last_unfinished(dir: &Path, shard: Option<Shard>) -> Result<String> {
     let nothing = || Error::user("there is no run to take up").hint("triplecheck run");
     let last = crate::runs::last(dir).ok_or_else(nothing)?;
     let events = crate::events::read(&dir.join(&last).join(crate::runs::EVENTS))?.events;
     if events.iter().any(|event| matches!(event, Event::RunFinished { interrupted: false, .. })) {
         let text = format!("the last run, `{last}`, came to its end: there is nothing to take up");
         return Err(Error::user(text).hint("triplecheck run"));
+    }
+    let other = events.iter().find_map(|event| match event {
+        Event::RunStarted(run) if run.shard != shard => Some(run.shard),
+        _ => None,
+    });
+    if let Some(other) = other {
+        let text =
+            |shard: Option<Shard>| shard.map_or("no shard".to_owned(), |shard| format!("shard {shard}"));
+        let problem = format!("the last run, `{last}`, was {}, and not {}", text(other), text(shard));
+        let hint = other.map_or(String::new(), |shard| format!(" --shard {shard}"));
+        return Err(Error::user(problem).hint(format!("triplecheck run --resume{hint}")));
     }
     let taken_up = events.into_iter().find_map(|event| match event {
         Event::RunStarted(run) => run.resumed,
@@ -154,7 +176,7 @@ fn last_unfinished(dir: &Path) -> Result<String> {
 }
 
 /// A name that sorts by time and is unique on this machine.
-fn run_name() -> String {
+pub(super) fn run_name() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let (day, second) = (now.as_secs() / 86_400, now.as_secs() % 86_400);
     let date = crate::date::Date::from_unix_days(i64::try_from(day).unwrap_or(0));

@@ -31,8 +31,9 @@ pub fn show(directory: &Path, args: &ShowArgs, out: &mut dyn Write) -> Result<u8
         (None, []) => list(directory, args, out),
         (None, [run]) => {
             let format = if args.json { Format::Json } else { Format::Text };
-            let (output, require, run) = (None, false, Some(run.clone()));
-            super::report::report(directory, &ReportArgs { format, output, require, run }, out)
+            let (output, require, without_times) = (None, false, false);
+            let run = Some(run.clone());
+            super::report::report(directory, &ReportArgs { format, output, require, without_times, run }, out)
         }
         (None, [old, new, ..]) => compare(directory, args, [old, new], out),
     }

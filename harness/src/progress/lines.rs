@@ -26,12 +26,9 @@ pub(super) fn of_event(event: &Event, tally: &Tally, paint: Paint) -> Option<Str
     match event {
         Event::RunStarted(run) => {
             let rustc = run.rustc.as_deref().unwrap_or("no rustc needed");
-            Some(format!(
-                "run {} on {} ({rustc}), {}",
-                run.run,
-                run.host,
-                count(run.targets.len() as u64, "target")
-            ))
+            let targets = count(run.targets.len() as u64, "target");
+            let shard = run.shard.map_or(String::new(), |shard| format!(", shard {shard}"));
+            Some(format!("run {} on {} ({rustc}), {targets}{shard}", run.run, run.host))
         }
         Event::BuildStarted { suite, what } => Some(format!("build {suite}: {what}")),
         Event::BuildFinished { suite, duration_ms, failures } => {

@@ -11,7 +11,7 @@ mod data;
 
 use super::table::{self, Group};
 use super::text::symbol;
-use super::{Stage, Summary, words};
+use super::{Summary, words};
 use crate::error::Result;
 use crate::verdict::{Verdict, Weight};
 
@@ -70,7 +70,7 @@ fn fill(page: &str, parts: &[(&str, String)]) -> String {
 fn head(summary: &Summary, findings: usize) -> String {
     let title = match (summary.build_failures.is_empty(), findings) {
         (true, 0) if summary.cells.is_empty() => "Nothing ran".to_owned(),
-        (true, 0) if summary.stage == Stage::Ended && !summary.interrupted => "All as expected".to_owned(),
+        (true, 0) if summary.is_whole() => "All as expected".to_owned(),
         (_, findings) => words::count(findings, "finding"),
     };
     let mut text = String::from("<div>");
@@ -89,7 +89,7 @@ fn head(summary: &Summary, findings: usize) -> String {
 /// What is to be seen without scripts: warnings, the counts of verdicts, and the table of targets and suites.
 fn overview(summary: &Summary) -> String {
     let mut text = String::new();
-    for warning in words::warnings(summary) {
+    for warning in words::part(summary).into_iter().chain(words::warnings(summary)) {
         text.push_str(&format!("<p class=\"warning\">{}</p>", escape(&warning)));
     }
     for entry in &summary.unmatched {

@@ -6,6 +6,7 @@ use super::{Stage, Summary};
 use crate::diagnose::{Class, Finding};
 use crate::error::{Error, Result};
 use crate::events::{Repeated, RuleCount, TargetInfo, Try, Unmatched};
+use crate::shard::Shard;
 use crate::verdict::Verdict;
 
 /// What a run came to.
@@ -22,6 +23,12 @@ pub(super) struct Report<'a> {
     rustc: Option<&'a str>,
     /// The targets in the order in which they were asked for.
     targets: &'a [TargetInfo],
+    /// Which part of the cases this run decided; `null` for all of them.
+    shard: Option<Shard>,
+    /// The runs that were merged into this one.
+    merged: &'a [String],
+    /// What is missing in a merged run, one sentence each.
+    incomplete: &'a [String],
     /// Decided cells, in the order in which they were decided.
     cells: Vec<CellRow<'a>>,
     /// The findings, each with all cells that have its cause.
@@ -116,6 +123,9 @@ pub fn render(summary: &Summary, require_all: bool) -> Result<String> {
         host: run.map_or("", |run| &run.host),
         rustc: run.and_then(|run| run.rustc.as_deref()),
         targets: run.map_or(&[], |run| &run.targets),
+        shard: run.and_then(|run| run.shard),
+        merged: run.map_or(&[], |run| &run.merged),
+        incomplete: run.map_or(&[], |run| &run.incomplete),
         cells: cells(summary),
         findings: summary.findings(),
         not_run: not_run(summary),

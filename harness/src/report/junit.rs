@@ -14,7 +14,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::table::{self, Group};
-use super::{Stage, Summary, words};
+use super::{Summary, words};
 use crate::diagnose::{self, Finding};
 use crate::error::{Error, Result};
 use crate::events::{Cell, NotRun};
@@ -227,7 +227,7 @@ fn skipped(cell: &NotRun, class: &str) -> TestCase {
 
 /// What is wrong with the run as a whole, so that half a run is not taken for a whole one, and with what it expects.
 fn of_the_run(summary: &Summary) -> Option<TestSuite> {
-    let unfinished = summary.stage != Stage::Ended || summary.interrupted || summary.unreadable_lines > 0;
+    let unfinished = !summary.is_whole();
     if !unfinished && summary.unmatched.is_empty() {
         return None;
     }

@@ -111,7 +111,7 @@ fn head(summary: &Summary, findings: usize) -> String {
         let rustc = run.rustc.as_ref().map_or(String::new(), |rustc| format!(", {}", code(rustc)));
         text.push_str(&format!("Run {} on {}{rustc}\n\n", code(&run.run), code(&run.host)));
     }
-    for warning in words::warnings(summary) {
+    for warning in words::part(summary).into_iter().chain(words::warnings(summary)) {
         text.push_str(&format!("> [!WARNING]\n> {}\n\n", plain(&warning)));
     }
     text

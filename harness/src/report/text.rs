@@ -255,7 +255,7 @@ fn counts(out: &mut String, summary: &Summary, findings: usize) {
         let _ = writeln!(out, "{WARN}nothing was compared on {target}: it has none of the tests{WARN:#}");
     }
     rules(out, &summary.cells);
-    for warning in words::warnings(summary) {
+    for warning in words::part(summary).into_iter().chain(words::warnings(summary)) {
         let _ = writeln!(out, "{WARN}{warning}{WARN:#}");
     }
 }

@@ -42,6 +42,8 @@ pub(super) fn warnings(summary: &Summary) -> Vec<String> {
                 .to_owned(),
         ),
     }
+    let about = summary.run.as_ref();
+    warnings.extend(about.iter().flat_map(|run| &run.incomplete).map(|what| format!("unfinished: {what}")));
     if summary.interrupted {
         warnings.push("interrupted: what was not finished is not in these numbers".to_owned());
     }
@@ -60,6 +62,12 @@ pub(super) fn warnings(summary: &Summary) -> Vec<String> {
         warnings.push(format!("programs that emulated guests start find no emulator here: {why}"));
     }
     warnings
+}
+
+/// That this is not all of the cases, where it is not.
+pub(super) fn part(summary: &Summary) -> Option<String> {
+    let shard = summary.run.as_ref()?.shard?;
+    Some(format!("shard {shard}: other cases are in other runs; `triplecheck merge` puts them together"))
 }
 
 /// What is known of a finding beside its values, cause and targets, each with its name.

@@ -229,7 +229,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 vec![Event::NotRun(not_run)]
             }
             (Done::Program(native, _), Done::Program(observation, kind)) if guest.kind.is_libtest() => {
-                vec![self.speechless(guest, planned, Some(native), Some((observation, *kind)))]
+                self.speechless(guest, planned, Some(native), Some((observation, *kind)))
             }
             (Done::Program(native, _), Done::Program(observation, kind)) => {
                 let place = (task.place.0, task.place.1, target);
@@ -258,11 +258,9 @@ impl<'a, 'r> Coordinator<'a, 'r> {
                 vec![Event::NotRun(not_run)]
             }
             (Done::Tests(_), Done::Program(observation, kind)) => {
-                vec![self.speechless(guest, planned, None, Some((observation, *kind)))]
+                self.speechless(guest, planned, None, Some((observation, *kind)))
             }
-            (Done::Program(native, _), Done::Tests(_)) => {
-                vec![self.speechless(guest, planned, Some(native), None)]
-            }
+            (Done::Program(native, _), Done::Tests(_)) => self.speechless(guest, planned, Some(native), None),
             (Done::Blocked(_), _) => {
                 let reason = "natively it is no libtest binary, on the target it is".to_owned();
                 let not_run =
@@ -353,7 +351,8 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         for name in &names {
             let case =
                 if guest.program.is_empty() { name.clone() } else { format!("{}::{name}", guest.program) };
-            if !self.run.plan.wants(&guest.suite, &case) {
+            let owned = !guest.kind.is_libtest() || self.run.plan.owns(&guest.suite, &case);
+            if !owned || !self.run.plan.wants(&guest.suite, &case) {
                 continue;
             }
             events.push(match (native.outcomes.get(name), tests.outcomes.get(name)) {

@@ -3,13 +3,15 @@
 use triplecheck_emulators::target::Target;
 
 use crate::events::Unmatched;
+use crate::pattern::TargetPattern;
 use crate::plan::{Expectation, Plan};
 use crate::report::Summary;
 
 /// The expectations that hold for nothing in this run, of those for which there should have been something: their whole
 /// suite was selected, and one of their targets.
 pub(super) fn unmatched(plan: &Plan, summary: &Summary) -> Vec<Unmatched> {
-    let is_idle = |entry: &&Expectation| is_selected(plan, entry) && !is_met(entry, summary);
+    let is_idle =
+        |entry: &&Expectation| is_selected(plan, entry) && !is_met(&entry.test, &entry.target, summary);
     plan.expectations
         .iter()
         .filter(is_idle)
@@ -22,6 +24,11 @@ pub(super) fn unmatched(plan: &Plan, summary: &Summary) -> Vec<Unmatched> {
         .collect()
 }
 
+/// Whether an entry that met nothing in one part of a run meets nothing in all of it either.
+pub(crate) fn is_still_unmatched(entry: &Unmatched, summary: &Summary) -> bool {
+    TargetPattern::parse(&entry.target).map_or(true, |on| !is_met(&entry.test, &on, summary))
+}
+
 fn is_selected(plan: &Plan, entry: &Expectation) -> bool {
     let of_suite = |suite: &String| entry.test.starts_with(&format!("{suite}::"));
     let whole_suite = plan.filters.is_empty()
@@ -31,11 +38,11 @@ fn is_selected(plan: &Plan, entry: &Expectation) -> bool {
 }
 
 /// Whether a cell is meant by the entry. Of a suite that did not run at all nobody knows the cases.
-fn is_met(entry: &Expectation, summary: &Summary) -> bool {
+fn is_met(test: &str, on: &TargetPattern, summary: &Summary) -> bool {
     let means = |suite: &str, case: &str, target: &str| {
-        let named = crate::pattern::glob(&entry.test, &format!("{suite}::{case}"))
-            || (case == "*" && entry.test.starts_with(&format!("{suite}::")));
-        named && Target::parse(target).is_ok_and(|target| entry.target.matches(&target))
+        let named = crate::pattern::glob(test, &format!("{suite}::{case}"))
+            || (case == "*" && test.starts_with(&format!("{suite}::")));
+        named && Target::parse(target).is_ok_and(|target| on.matches(&target))
     };
     let failed_build =
         summary.build_failures.iter().any(|(suite, failure)| means(suite, "*", &failure.target));

@@ -144,6 +144,8 @@ pub(super) fn guest(run: &Run<'_>, suite: &PlannedSuite, piece: &Piece) -> Guest
         .iter()
         .map(|case| GuestCase { name: name(case), plan: case.clone() })
         .filter(|case| is_test || run.plan.wants(&suite.name, &case.name))
+        // Of libtest's binaries each test has its own shard.
+        .filter(|case| piece.kind.is_libtest() || run.plan.owns(&suite.name, &case.name))
         .collect();
     let (test_args, isolation, isolated) = match &suite.origin {
         Origin::Cargo(origin) => (origin.test_args.clone(), origin.isolation, origin.isolated.clone()),

@@ -80,6 +80,7 @@ fn native_side(
             key.number(u64::from(guest.isolation == Isolation::Process));
             // Which tests are compared, of all that the binary has.
             key.words(run.plan.filters.iter().map(AsRef::as_ref));
+            key.text(&run.plan.shard.map(|shard| shard.to_string()).unwrap_or_default());
             key.bytes(starter.project_files(&run.plan.root).as_bytes());
         }
     }

@@ -253,6 +253,7 @@ fn execute(
                 name: &guest.program,
                 isolated: &guest.isolated,
                 only: (!task.only.is_empty()).then_some(task.only.as_slice()),
+                shard: run.plan.shard,
                 program,
                 package_dir,
                 env: &env,

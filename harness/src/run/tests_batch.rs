@@ -24,6 +24,7 @@ use crate::libtest::{self, Standing, TestOutcome, TestRun, Words};
 use crate::manifest::Isolation;
 use crate::observation::{End, Observation};
 use crate::plan::PlannedTarget;
+use crate::shard::Shard;
 
 /// The most failures of one binary that are confirmed alone; beyond that the binary as a whole is broken.
 const CONFIRMED_MAX: usize = 50;
@@ -44,6 +45,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) isolated: &'a [String],
     /// Exactly these tests, instead of those that the words select.
     pub(crate) only: Option<&'a [String]>,
+    /// Of those only the tests of this shard, if not of all.
+    pub(crate) shard: Option<Shard>,
     pub(crate) deadline: Duration,
     pub(crate) label: Label<'a>,
     /// The tests that passed natively: their failures are confirmed. `None` for the native side itself.
@@ -154,9 +157,19 @@ struct Runner<'a> {
 }
 
 impl Batch<'_> {
+    /// The name of a test's case in its suite.
+    fn case(&self, name: &str) -> String {
+        if self.name.is_empty() { name.to_owned() } else { format!("{}::{name}", self.name) }
+    }
+
+    /// Whether the test is of this run's shard.
+    fn is_owned(&self, name: &str) -> bool {
+        self.shard.is_none_or(|shard| shard.owns(self.label.suite, &self.case(name)))
+    }
+
     /// Whether a test gets a process of its own.
     fn is_isolated(&self, name: &str) -> bool {
-        let case = if self.name.is_empty() { name.to_owned() } else { format!("{}::{name}", self.name) };
+        let case = self.case(name);
         self.isolation == Isolation::Process
             || self.isolated.iter().any(|glob| crate::pattern::glob(glob, &case))
     }

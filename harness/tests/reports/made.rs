@@ -48,6 +48,12 @@ pub(crate) fn started(targets: &[&str]) -> Event {
         resumed: None,
         children: None,
         command: vec!["triplecheck".into(), "run".into()],
+        shard: None,
+        asked: "a".into(),
+        revision: None,
+        all_targets: Vec::new(),
+        merged: Vec::new(),
+        incomplete: Vec::new(),
         runnable: Vec::new(),
     })
 }

@@ -89,6 +89,8 @@ impl FollowUp<'_> {
             timeout: self.args.timeout,
             retries: self.args.control.retries(),
             options: crate::commands::options(lookup)?,
+            // The cases are named: they are this shard's already.
+            shard: None,
         };
         let plan = plan_for(self.project, &request, self.host)?;
         let run = Run {
@@ -103,6 +105,7 @@ impl FollowUp<'_> {
             fail_fast: false,
             command: self.run.command.clone(),
             tail: self.run.tail.clone(),
+            asked: self.run.asked.clone(),
             ..*self.run
         };
         run_plan(&run, observer)

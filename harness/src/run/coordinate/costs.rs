@@ -85,7 +85,9 @@ impl Coordinator<'_, '_> {
         };
         let target = task.target.map_or(&self.guests.host, |index| &self.run.plan.targets[index].target);
         let subject = subject(&task.guest, task.place.1, target);
-        let whole = task.only.is_empty() && task.probe == 0;
+        // What some tests of a binary cost says nothing of the whole.
+        let part_of_tests = self.run.plan.shard.is_some() && task.guest.kind.is_libtest();
+        let whole = task.only.is_empty() && task.probe == 0 && !part_of_tests;
         if whole && !self.stopped() {
             self.durations().note(subject, took);
         }

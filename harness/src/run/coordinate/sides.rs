@@ -111,14 +111,18 @@ impl Coordinator<'_, '_> {
         Some(Event::Cell(self.cell(guest, &case, planned, emulator, judged)))
     }
 
-    /// A test binary that said no word of any test, natively or on the target.
+    /// A test binary that said no word of any test, natively or on the target. All shards meet it, and one tells it.
     pub(super) fn speechless(
         &self,
         guest: &Guest,
         planned: &PlannedTarget,
         native: Option<&Observation>,
         target: Option<(&Observation, Kind)>,
-    ) -> Event {
+    ) -> Vec<Event> {
+        let case = in_program(guest, "(all tests)");
+        if !self.run.plan.owns(&guest.suite, &case) {
+            return Vec::new();
+        }
         let fault = target.and_then(|(observation, emulator)| faults::told(&observation.stderr, emulator));
         let verdict = match (native, &fault) {
             (Some(_), _) => Verdict::FailsNatively,
@@ -147,7 +151,7 @@ impl Coordinator<'_, '_> {
             ..Judged::default()
         };
         let emulator = target.map_or(Kind::Native, |(_, kind)| kind);
-        Event::Cell(self.cell(guest, &in_program(guest, "(all tests)"), planned, emulator, judged))
+        vec![Event::Cell(self.cell(guest, &case, planned, emulator, judged))]
     }
 }
 

@@ -25,7 +25,8 @@ impl Runner<'_> {
     /// The tests that run together and those that run by themselves, where not all run together.
     pub(super) fn apart(&mut self) -> Result<Option<(Vec<String>, Vec<String>)>> {
         let batch = self.batch;
-        let all_together = batch.isolation == Isolation::Batch && batch.isolated.is_empty();
+        let all_together =
+            batch.isolation == Isolation::Batch && batch.isolated.is_empty() && batch.shard.is_none();
         if !batch.libtest || (batch.only.is_none() && all_together) {
             return Ok(None);
         }
@@ -41,8 +42,10 @@ impl Runner<'_> {
             // It has no tests, is no libtest binary, or dies: a run of all of it shows which.
             return Ok(None);
         }
-        let (apart, together): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| batch.is_isolated(name));
-        Ok((batch.only.is_some() || !apart.is_empty()).then_some((together, apart)))
+        let owned = names.into_iter().filter(|name| batch.is_owned(name));
+        let (apart, together): (Vec<_>, Vec<_>) = owned.partition(|name| batch.is_isolated(name));
+        let chosen = batch.only.is_some() || batch.shard.is_some();
+        Ok((chosen || !apart.is_empty()).then_some((together, apart)))
     }
 
     /// Goes on after a run of everything that did not come to its end in order.
