@@ -17,7 +17,7 @@ mod show;
 
 pub use cargo::CargoArgs;
 pub use control::ControlArgs;
-pub use merge::MergeArgs;
+pub use merge::{MatrixArgs, MergeArgs};
 pub use repro::ReproArgs;
 pub use show::{CompletionsArgs, ManArgs, ShowArgs};
 
@@ -46,6 +46,8 @@ pub enum Command {
     Which(WhichArgs),
     /// Any report again, from the events of a run that has ended, goes on, or was killed
     Report(ReportArgs),
+    /// The jobs of a CI system: targets packed by what they took, long ones split into shards
+    Matrix(MatrixArgs),
     /// Make one run of the parts that several machines have run
     Merge(MergeArgs),
     /// Every target, and whether it can be built and run here
@@ -94,6 +96,9 @@ pub struct RunArgs {
     /// Bazel and others
     #[arg(long, value_name = "K/N", value_parser = crate::shard::parse)]
     pub shard: Option<crate::shard::Choice>,
+    /// Keep the run in this directory, where nothing may be yet [default: among the project's runs]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume", value_hint = clap::ValueHint::DirPath)]
+    pub run_dir: Option<PathBuf>,
     /// How many guests run at once [default: the number of processors]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<usize>,

@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod exec;
 pub mod hook;
+pub mod matrix;
 pub mod merge;
 pub mod pages;
 pub mod report;
@@ -13,6 +14,8 @@ pub mod show;
 pub mod targets;
 pub mod which;
 pub mod wrap;
+
+use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::host::LocalHost;
 use triplecheck_emulators::launch::Kind;
@@ -27,6 +30,16 @@ const KINDS: [Kind; 5] = [Kind::Native, Kind::QemuUser, Kind::Wine, Kind::Wasi, 
 /// The kind of this name.
 pub(crate) fn kind_named(name: &str) -> Option<Kind> {
     KINDS.into_iter().find(|kind| kind.to_string() == name)
+}
+
+/// A directory for something new: one that is not there, or is empty.
+pub(crate) fn new_directory(path: &Path) -> Result<PathBuf> {
+    let is_empty = || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    if path.exists() && !is_empty() {
+        let text = format!("`{}` is there already, and nothing is written over", path.display());
+        return Err(Error::user(text).hint("name another directory, or remove that one"));
+    }
+    Ok(path.to_owned())
 }
 
 /// The options of a lookup from what was typed.

@@ -17,6 +17,7 @@ pub mod inspect;
 pub mod ledger;
 pub mod libtest;
 pub mod manifest;
+pub mod matrix;
 pub mod merge;
 pub mod observation;
 pub mod pattern;

@@ -50,6 +50,7 @@ use crate::verdict::Verdict;
 
 pub use board::{Board, Running, Share};
 pub(crate) use cell::launch_environment;
+pub(crate) use durations::Durations;
 pub(crate) use expectations::is_still_unmatched;
 pub use guests::{Guest, GuestCase};
 pub(crate) use nests::obstacle as children_obstacle;

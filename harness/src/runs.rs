@@ -13,6 +13,8 @@ use crate::report::{Stage, Summary};
 
 /// The directory of all runs, in a project's [`state_dir`].
 pub const RUNS: &str = "runs";
+/// How long guests took in earlier runs, in a project's [`state_dir`].
+pub const DURATIONS: &str = "durations.jsonl";
 /// The events, in a run's directory.
 pub const EVENTS: &str = "events.jsonl";
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub const SHARDS_MAX: u32 = 1024;
 
 /// One of several parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Shard {
     /// From 1.

@@ -7,7 +7,7 @@ use super::{Bench, Outcome, Samples, quiet, timed};
 
 #[path = "../../tests/reports/made.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
-mod made;
+pub(super) mod made;
 
 const CELLS: usize = 10_000;
 const RUNS: usize = 5;

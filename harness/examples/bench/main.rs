@@ -2,7 +2,7 @@
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
 //! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`, `cell`,
-//! `cargo-tests`, `compare`, `html`, `targets`, `second`, `many`, `setup`), all where none is given; `crates`, which takes half an
+//! `cargo-tests`, `compare`, `html`, `matrix`, `targets`, `second`, `many`, `setup`), all where none is given; `crates`, which takes half an
 //! hour, `verdicts` and `csmith` only where they are named. `--runs N` says how often each side of the longer lines is run,
 //! five times where nothing is said.
 
@@ -20,6 +20,7 @@ mod crates;
 mod csmith;
 mod hook;
 mod html;
+mod matrix;
 mod scale;
 mod verdicts;
 
@@ -54,7 +55,7 @@ fn main() -> Outcome {
     // What takes long to fetch and to build is kept for the next time.
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("bench");
     let bench = Bench { binary, work: work.path().to_owned(), kept, runs };
-    let lines: [Line; 15] = [
+    let lines: [Line; 16] = [
         ("exec", Bench::exec),
         ("nested", Bench::nested),
         ("wine", Bench::wine),
@@ -63,6 +64,7 @@ fn main() -> Outcome {
         ("cargo-tests", Bench::cargo_tests),
         ("compare", Bench::compare),
         ("html", Bench::html),
+        ("matrix", Bench::matrix),
         ("targets", Bench::targets),
         ("second", Bench::second),
         ("many", Bench::many),

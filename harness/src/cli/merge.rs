@@ -1,10 +1,11 @@
-//! The command line of `merge`.
+//! The command lines of `matrix` and `merge`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{ReportFile, parse_report};
+use crate::matrix::Forge;
 
 /// `merge`.
 #[derive(Debug, Args)]
@@ -24,4 +25,24 @@ pub struct MergeArgs {
     /// Whatever could not run is an error (exit status 69)
     #[arg(long)]
     pub require: bool,
+}
+
+/// `matrix`.
+#[derive(Debug, Args)]
+pub struct MatrixArgs {
+    /// The system that runs the jobs
+    #[arg(long, value_name = "SYSTEM", value_enum)]
+    pub ci: Forge,
+    /// The most jobs [default: 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: Option<u32>,
+    /// A run whose durations count, by name or directory; those of all runs here where none is given
+    #[arg(long, value_name = "RUN-DIR")]
+    pub from: Option<String>,
+    /// A target triple, optionally with `@CPU`; instead of the manifest's
+    #[arg(short, long = "target", value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// The manifest, instead of the nearest one
+    #[arg(long, value_name = "FILE")]
+    pub manifest_path: Option<PathBuf>,
 }

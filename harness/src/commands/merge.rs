@@ -60,13 +60,7 @@ fn output(directory: &Path, args: &MergeArgs) -> Result<PathBuf> {
         })?;
         return Ok(runs::state_dir(&project.root).join(runs::RUNS).join(super::run::run_name()));
     };
-    let output = directory.join(output);
-    let is_empty = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    if output.exists() && !is_empty(&output) {
-        let text = format!("`{}` is there already, and nothing is written over", output.display());
-        return Err(Error::user(text).hint("triplecheck merge --output ANOTHER-DIRECTORY RUN-DIR…"));
-    }
-    Ok(output)
+    super::new_directory(&directory.join(output))
 }
 
 /// The run that a directory or a file is, or all runs below it.

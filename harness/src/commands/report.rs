@@ -25,7 +25,7 @@ pub fn report(directory: &Path, args: &ReportArgs, out: &mut dyn Write) -> Resul
         summary = summary.without_times();
     }
     let file = args.output.clone().unwrap_or_else(|| PathBuf::from("-"));
-    let options = Options { require: args.require, sources: sources(&run_dir, &summary) };
+    let options = Options { require: args.require, sources: sources(directory, &run_dir, &summary) };
     write(directory, &ReportFile { format: args.format, file }, &summary, &options, out)?;
     told_damage(&run_dir, &damage)?;
     Ok(0)
@@ -78,7 +78,7 @@ pub(super) fn write_all(
     if reports.is_empty() {
         return Ok(());
     }
-    let options = Options { require, sources: sources(run_dir, summary) };
+    let options = Options { require, sources: sources(directory, run_dir, summary) };
     let written = reports.iter().map(|report| write(directory, report, summary, &options, out));
     let results: Vec<Result<()>> = written.collect();
     results.into_iter().collect()
@@ -142,10 +142,13 @@ fn append(path: &Path, text: &str) -> Result<()> {
 }
 
 /// Where the run's sources are in their repository: the nearest directory above the project with a `.git` in it.
-fn sources(run_dir: &Path, summary: &Summary) -> Sources {
+fn sources(directory: &Path, run_dir: &Path, summary: &Summary) -> Sources {
     let Some(run) = &summary.run else { return Sources::default() };
     let run_dir = std::path::absolute(run_dir).unwrap_or_else(|_| run_dir.to_owned());
-    let Some(project) = runs::project_of(&run_dir) else { return Sources::default() };
+    // A run that is kept elsewhere is taken for one of the project that the report is asked for in.
+    let here = || Some(manifest::locate(directory, None).ok()?.root);
+    let project = runs::project_of(&run_dir).map(Path::to_path_buf).or_else(here);
+    let Some(project) = project.as_deref() else { return Sources::default() };
     let repository = project.ancestors().find(|directory| directory.join(".git").exists()).unwrap_or(project);
     Sources::new(repository, project, &run.suites)
 }

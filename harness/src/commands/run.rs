@@ -41,13 +41,17 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
     }
     let host = if args.setup { super::host() } else { host };
     let state = crate::runs::state_dir(&project.root);
+    let run_dir = match &args.run_dir {
+        Some(dir) => super::new_directory(&directory.join(dir))?,
+        None => state.join(crate::runs::RUNS).join(run_name()),
+    };
     let stop = stop::stop_on_signals()?;
     let board = std::sync::Arc::new(Board::default());
     let repeat = args.control.repeat.unwrap_or(1);
     let run = Run {
         plan: &plan,
         host: &host,
-        run_dir: state.join(crate::runs::RUNS).join(run_name()),
+        run_dir,
         build_dir: state.join("build"),
         jobs: args.jobs.unwrap_or_else(default_jobs),
         resumed: if args.resume {
@@ -114,7 +118,7 @@ pub(crate) fn manifest_targets(directory: &Path) -> Result<(Vec<Target>, Wants)>
 }
 
 /// What the suites need: files that are there only have to be run.
-fn wants(plan: &Plan) -> Wants {
+pub(super) fn wants(plan: &Plan) -> Wants {
     let any = |is: fn(&Origin) -> bool| plan.suites.iter().any(|suite| is(&suite.origin));
     Wants {
         rust: any(|origin| matches!(origin, Origin::Cargo(_))),

@@ -5,18 +5,28 @@ use std::collections::HashSet;
 use super::Part;
 use crate::error::{Error, Result};
 use crate::events::RunStarted;
+use crate::shard::Shard;
 
 /// The parts without those that another one has taken up where they were killed.
 pub(super) fn last_attempts(parts: Vec<Part>) -> Result<Vec<Part>> {
-    let mut taken_up: HashSet<String> = HashSet::new();
+    let mut taken_up: HashSet<Identity> = HashSet::new();
     for part in &parts {
-        taken_up.extend(part.about()?.resumed.clone());
+        let about = part.about()?;
+        taken_up.extend(about.resumed.as_ref().map(|name| identity(about, name)));
     }
     let is_last = |part: &Part| {
         let ended = part.end().is_some_and(|end| !end.1);
-        ended || part.about().is_ok_and(|run| !taken_up.contains(&run.run))
+        ended || part.about().is_ok_and(|run| !taken_up.contains(&identity(run, &run.run)))
     };
     Ok(parts.into_iter().filter(is_last).collect())
+}
+
+/// A run's name is unique on one machine; two machines may give the same to different parts.
+type Identity = (String, Option<Shard>, Vec<String>);
+
+fn identity(about: &RunStarted, name: &str) -> Identity {
+    let targets = about.targets.iter().map(|info| info.target.clone()).collect();
+    (name.to_owned(), about.shard, targets)
 }
 
 /// What all parts must have in common.
@@ -64,7 +74,8 @@ pub(super) fn check(parts: &[Part]) -> Result<()> {
     }
     for (index, part) in parts.iter().enumerate() {
         let run = &part.about()?.run;
-        let is_same = |other: &&Part| other.about().is_ok_and(|other| other.run == *run);
+        let same = identity(part.about()?, run);
+        let is_same = |other: &&Part| other.about().is_ok_and(|other| identity(other, &other.run) == same);
         if let Some(other) = parts[..index].iter().find(is_same) {
             let text = format!("`{}` and `{}` are the same run, `{run}`", other.name, part.name);
             return Err(Error::user(text).hint("give each run once"));

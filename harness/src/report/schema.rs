@@ -9,6 +9,7 @@ use super::json::Report;
 use super::overview::Overview;
 use crate::events::Event;
 use crate::manifest::Manifest;
+use crate::matrix::Matrix;
 
 /// Set to write the files anew.
 const UPDATE: &str = "UPDATE_SCHEMA";
@@ -40,5 +41,6 @@ fn the_schemas_in_the_repository_are_those_of_the_types() {
     check::<Event>("events.json", "a line of a run's events.jsonl");
     check::<Overview>("runs.json", "triplecheck show --json");
     check::<Changes<'static>>("changes.json", "triplecheck show OLD NEW --json");
+    check::<Matrix>("matrix.json", "triplecheck matrix --ci json");
     check::<History<'static>>("history.json", "triplecheck show --history CASE --json");
 }

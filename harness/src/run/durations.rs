@@ -48,19 +48,28 @@ struct Line {
 
 /// What is known of all guests.
 #[derive(Debug, Default)]
-pub(super) struct Durations {
+pub(crate) struct Durations {
     earlier: BTreeMap<Subject, Took>,
     now: BTreeMap<Subject, Took>,
 }
 
 impl Durations {
     /// Reads what earlier runs have left at `path`, as far as it can be read.
-    pub(super) fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let fits = std::fs::metadata(path).is_ok_and(|meta| meta.len() <= FILE_BYTES_MAX);
         let text = if fits { fs_err::read(path).unwrap_or_default() } else { Vec::new() };
         let lines = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
         let earlier = lines.map(|line: Line| (line.subject, line.took)).collect();
         Self { earlier, now: BTreeMap::new() }
+    }
+
+    /// What all guests of each target took when they were run last.
+    pub(crate) fn by_target(&self) -> BTreeMap<&str, u64> {
+        let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+        for (subject, took) in self.earlier.iter().chain(&self.now) {
+            *sums.entry(&subject.target).or_default() += took.ms;
+        }
+        sums
     }
 
     /// How long it took when it was run last.

@@ -10,6 +10,7 @@ mod support;
 mod browser;
 mod damaged;
 mod forges;
+mod jobs;
 mod junit;
 mod made;
 mod page;

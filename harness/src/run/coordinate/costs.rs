@@ -114,7 +114,7 @@ impl Coordinator<'_, '_> {
     }
 
     fn durations_path(&self) -> PathBuf {
-        self.run.build_dir.with_file_name("durations.jsonl")
+        self.run.build_dir.with_file_name(crate::runs::DURATIONS)
     }
 }
 
