@@ -31,6 +31,7 @@ pub(crate) mod root;
 pub(crate) mod subject;
 mod triple;
 
+pub use libraries::standard_dirs;
 pub(crate) use subject::{Subject, system_name};
 pub use triple::target_of;
 

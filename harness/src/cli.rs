@@ -58,7 +58,7 @@ pub enum Command {
     Setup(SetupArgs),
     /// The runs of the past, what changed between two of them, and the history of a case
     Show(ShowArgs),
-    /// Look into one cell: under gdb, with its system calls shown, or by hand in a shell
+    /// Look into one cell: under gdb, with its system calls shown, by hand in a shell, or from a bundle
     Repro(Box<ReproArgs>),
     /// Configuration that makes another build system run foreign programs
     #[command(subcommand)]
@@ -99,6 +99,10 @@ pub struct RunArgs {
     /// Keep the run in this directory, where nothing may be yet [default: among the project's runs]
     #[arg(long, value_name = "DIR", conflicts_with = "resume", value_hint = clap::ValueHint::DirPath)]
     pub run_dir: Option<PathBuf>,
+    /// Keep findings as bundles in this directory, from which they can be run again on another machine: of every cause
+    /// the first case on each target
+    #[arg(long, value_name = "DIR")]
+    pub bundles: Option<PathBuf>,
     /// How many guests run at once [default: the number of processors]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<usize>,

@@ -1,7 +1,9 @@
 //! The harness: builds test programs for every target, runs them under the emulator that the lookup chose,
 //! compares each run with the native one, and says what differs. See ARCHITECTURE.md for the map.
 
+pub mod archive;
 pub mod build;
+pub mod bundle;
 pub mod children;
 pub mod cli;
 pub mod commands;

@@ -6,6 +6,7 @@
 
 mod board;
 mod builds;
+mod bundled;
 mod cache;
 mod cached;
 mod cell;
@@ -49,6 +50,7 @@ use crate::supervise::StopFlag;
 use crate::verdict::Verdict;
 
 pub use board::{Board, Running, Share};
+pub(crate) use bundled::{Shown, copy, plan as bundle_plan};
 pub(crate) use cell::launch_environment;
 pub(crate) use durations::Durations;
 pub(crate) use expectations::is_still_unmatched;
@@ -56,6 +58,7 @@ pub use guests::{Guest, GuestCase};
 pub(crate) use nests::obstacle as children_obstacle;
 pub(crate) use patience::slow_period;
 pub(crate) use single::{Ready, Single};
+pub(crate) use speeds::machine as processor;
 
 /// Everything a run is given.
 pub struct Run<'a> {
@@ -91,7 +94,33 @@ pub struct Run<'a> {
     pub asked: String,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// A run that records nothing: cells are looked into by hand. `state` is the project's [`crate::runs::state_dir`].
+    pub(crate) fn by_hand(
+        plan: &'a Plan,
+        host: &'a (dyn Host + Sync),
+        state: &std::path::Path,
+        stop: &'a StopFlag,
+    ) -> Self {
+        Self {
+            plan,
+            host,
+            run_dir: state.join("repro"),
+            build_dir: state.join("build"),
+            jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            cache: None,
+            speeds: None,
+            repeat: 1,
+            fail_fast: false,
+            board: Arc::new(Board::default()),
+            resumed: None,
+            stop,
+            command: Vec::new(),
+            tail: Vec::new(),
+            asked: String::new(),
+        }
+    }
+
     /// The run's name, which is its directory's.
     pub(crate) fn name(&self) -> String {
         self.run_dir.file_name().and_then(|name| name.to_str()).unwrap_or("run").to_owned()

@@ -177,6 +177,11 @@ fn prefix_dir(host: &dyn Host, machine: &Machine, version: Option<&str>) -> Path
 
 /// The DLLs that this Wine lacks and the program wants. A program whose imports are not known wants them.
 fn shims(subject: &Subject<'_>, version: Option<&str>) -> Vec<&'static str> {
+    // One that somebody put beside the program is the first that Wine finds.
+    let beside = |dir: &PathBuf| subject.host.is_file(&dir.join(SHIM));
+    if subject.options.origin.iter().any(beside) {
+        return Vec::new();
+    }
     let lacks = major(version).is_none_or(|major| major < COMPLETE_SINCE);
     let wants = match subject.binary {
         Some(Binary::Pe(pe)) if pe.complete => {

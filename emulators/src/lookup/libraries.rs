@@ -99,8 +99,8 @@ pub(crate) fn run_path(elf: &Elf, origin: Option<&Path>, root: &Root) -> Option<
     Some(dirs)
 }
 
-/// The standard directories under `top`, with Debian's multiarch ones.
-pub(crate) fn standard_dirs(top: &Path, machine: &Machine) -> Vec<PathBuf> {
+/// The standard directories of libraries for `machine` under `top`, with Debian's multiarch ones.
+pub fn standard_dirs(top: &Path, machine: &Machine) -> Vec<PathBuf> {
     let multiarch = machine.cross_prefixes().into_iter().flat_map(|prefix| {
         // Debian names the directory by its oldest processor and the compiler by its usual one.
         let name = if prefix == "i686-linux-gnu" { "i386-linux-gnu" } else { prefix };

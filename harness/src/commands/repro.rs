@@ -1,6 +1,7 @@
 //! `triplecheck repro`: one cell, looked into. `--debug` attaches gdb to its guest, `--trace` shows its system calls beside the
 //! native ones, `--shell` is an environment in which it can be run by hand.
 
+mod bundled;
 mod start;
 
 use std::ffi::OsString;
@@ -15,12 +16,13 @@ use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::packages::Piece;
 
 use self::start::{Foreground, How};
+use super::bundle;
 use crate::cli::{ReproArgs, WrapArgs};
 use crate::error::{About as _, Error, Result};
 use crate::inspect::{calls, gdb, scripts};
 use crate::manifest;
 use crate::plan::Request;
-use crate::run::{Board, Ready, Run, Single};
+use crate::run::{Ready, Run, Single};
 use crate::supervise::StopFlag;
 use crate::verdict::Weight;
 
@@ -32,6 +34,12 @@ const TRACE_DEADLINE: Duration = Duration::from_secs(120);
 /// # Errors
 /// When there is no such cell, it cannot be built or run here, or the tool is missing.
 pub fn repro(directory: &Path, args: &ReproArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    if bundled::is_bundle(directory, &args.cell) {
+        if args.bundle.is_some() {
+            return Err(Error::user(format!("`{}` is a bundle already", args.cell)));
+        }
+        return bundled::repro(&bundled::existing(directory, &args.cell)?, args, out);
+    }
     let (cell, on) = match args.cell.rsplit_once(" on ") {
         Some((cell, target)) => (cell, Some(target.to_owned())),
         None => (args.cell.as_str(), args.target.clone()),
@@ -40,9 +48,13 @@ pub fn repro(directory: &Path, args: &ReproArgs, out: &mut dyn Write) -> Result<
         Error::user(format!("`{cell}` is no cell; write it as `suite::case`"))
             .hint("triplecheck report, which names the cells of the last run")
     })?;
-    if !(args.debug || args.trace || args.shell) {
+    if !(args.debug || args.trace || args.shell || args.bundle.is_some()) {
         return Err(Error::user("say how to look into it: `--debug`, `--trace` or `--shell`")
+            .hint("--bundle DIR, which keeps it for another machine")
             .hint(format!("triplecheck run {} runs it again", crate::shell::quote(cell))));
+    }
+    if args.json {
+        return Err(Error::user("`--json` is for bundles"));
     }
     if !args.gdb_args.is_empty() && !args.debug {
         return Err(Error::user("words behind `--` are for gdb, which `--debug` starts"));
@@ -51,47 +63,45 @@ pub fn repro(directory: &Path, args: &ReproArgs, out: &mut dyn Write) -> Result<
     let target = on.map_or_else(|| failing_target(directory, args, suite, case), Ok)?;
     let host = super::host();
     let tools = Tools::find(&host, args)?;
-    let request = Request {
-        targets: vec![target.clone()],
-        filters: vec![cell.to_owned()],
-        cargo: args.cargo.options(&[]),
-        options: super::options(&args.lookup)?,
-        ..Request::default()
-    };
+    let request = bundle::request(args.cargo.options(&[]), super::options(&args.lookup)?);
+    let stop = StopFlag::new().map_err(|error| Error::world("cannot make a pipe").caused_by(error))?;
+    if let Some(into) = &args.bundle {
+        let maker = bundle::Maker { project: &project, host: &host, request, stop: &stop };
+        let named = bundle::Named { suite, case, target: &target };
+        let made = maker.make(named, None, &directory.join(into))?;
+        say(&bundle::told(named, &made));
+        super::report::print(out, &format!("{}\n", made.file.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let request = Request { targets: vec![target.clone()], filters: vec![cell.to_owned()], ..request };
     let plan = super::run::plan_for(&project, &request, &host)?;
     if plan.targets.is_empty() {
         return Err(Error::user(format!("`{target}` is the host itself, with which others are compared")));
     }
     let state = crate::runs::state_dir(&project.root);
-    let stop = StopFlag::new().map_err(|error| Error::world("cannot make a pipe").caused_by(error))?;
-    let run = Run {
-        plan: &plan,
-        host: &host,
-        run_dir: state.join("repro"),
-        build_dir: state.join("build"),
-        jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        cache: None,
-        speeds: None,
-        repeat: 1,
-        fail_fast: false,
-        board: std::sync::Arc::new(Board::default()),
-        resumed: None,
-        stop: &stop,
-        command: Vec::new(),
-        tail: Vec::new(),
-        asked: String::new(),
-    };
+    let run = Run::by_hand(&plan, &host, &state, &stop);
     let single = Single::prepare(&run, suite, case)?;
-    let status = if args.debug {
-        debug(&single, &tools, &args.gdb_args)
-    } else if args.trace {
-        let kept = state.join("traces").join(crate::inspect::file_name(&format!("{cell} on {target}")));
-        trace(&single, &tools, &kept, out)
-    } else {
-        shell(&single, args, &target)
-    };
+    let kept = state.join("traces").join(crate::inspect::file_name(&format!("{cell} on {target}")));
+    let status = look(&single, &tools, args, (&target, &kept), out);
     single.finish()?;
     status
+}
+
+/// Looks into a cell as was asked. `kept` is where traces go.
+fn look(
+    single: &Single<'_>,
+    tools: &Tools,
+    args: &ReproArgs,
+    (target, kept): (&str, &Path),
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
+    if args.debug {
+        debug(single, tools, &args.gdb_args)
+    } else if args.trace {
+        trace(single, tools, kept, out)
+    } else {
+        shell(single, args, target)
+    }
 }
 
 /// The target on which the last run found something in this case.
@@ -217,7 +227,7 @@ fn traced(ready: &Ready, tools: &Tools, kept: &Path) -> Result<Option<Vec<calls:
 }
 
 fn trace(single: &Single<'_>, tools: &Tools, kept: &Path, out: &mut dyn Write) -> Result<ExitCode> {
-    let native = traced(&single.native, tools, &kept.join("native"))?.unwrap_or_default();
+    let native = traced(single.native()?, tools, &kept.join("native"))?.unwrap_or_default();
     let name = single.target.target.to_string();
     let text = if let Some(target) = traced(&single.target, tools, &kept.join("target"))? {
         calls::side_by_side(&native, &target, ["native", &name])
@@ -234,7 +244,7 @@ fn trace(single: &Single<'_>, tools: &Tools, kept: &Path, out: &mut dyn Write) -
 fn shell(single: &Single<'_>, args: &ReproArgs, target: &str) -> Result<ExitCode> {
     let bin = single.work().join("bin");
     fs_err::create_dir_all(&bin).about("create", &bin)?;
-    for (name, ready) in [("guest", &single.target), ("native", &single.native)] {
+    for (name, ready) in [("guest", &single.target), ("native", single.native()?)] {
         let text = scripts::run(&ready.command(&[]), ready.own_env(), &ready.dir, ready.stdin.as_deref());
         let path = bin.join(name);
         fs_err::write(&path, text).about("write", &path)?;

@@ -89,6 +89,9 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
     let bazel = sharded::asked_by_bazel(args.shard);
     let reports: Vec<&ReportFile> = args.reports.iter().chain(&bazel).collect();
     super::report::write_all(directory, &run.run_dir, &summary, (&reports, args.require), out)?;
+    if let Some(into) = args.bundles.as_ref().filter(|_| !stop.is_stopped()) {
+        follow_up.bundles(&summary, &directory.join(into))?;
+    }
     Ok(summary.exit_code(args.require))
 }
 

@@ -78,6 +78,11 @@ pub(crate) enum Started {
 
 impl<'a> Starter<'a> {
     pub(crate) fn new(run: &'a Run<'a>) -> Result<Self> {
+        Self::with_environment(run, environment())
+    }
+
+    /// One whose guests inherit this environment.
+    pub(super) fn with_environment(run: &'a Run<'a>, environment: Vec<(OsString, OsString)>) -> Result<Self> {
         let work = tempfile::Builder::new()
             .prefix("triplecheck-")
             .tempdir()
@@ -94,8 +99,13 @@ impl<'a> Starter<'a> {
             hashes: Mutex::new(HashMap::new()),
             directories: Mutex::new(HashMap::new()),
             project_files: std::sync::OnceLock::new(),
-            environment: environment(),
+            environment,
         })
+    }
+
+    /// The run whose guests it starts.
+    pub(super) fn run(&self) -> &'a Run<'a> {
+        self.run
     }
 
     /// Runs a guest to its end.

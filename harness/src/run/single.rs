@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
+use std::time::Duration;
 
 use triplecheck_emulators::launch::{CommandLine, Guest as Program, Launch};
 use triplecheck_emulators::target::Target;
@@ -16,24 +17,31 @@ use super::guests::{self, Guests};
 use super::schedule::News;
 use super::{Blocked, Run};
 use crate::build::{Piece, ProgramKind};
+use crate::bundle::scripts::{self, Recipe};
+use crate::compare::How;
 use crate::error::{About as _, Error, Result};
 use crate::events::Event;
 use crate::libtest::Words;
-use crate::plan::{PlannedSuite, PlannedTarget};
+use crate::manifest::StreamMode;
+use crate::plan::{Origin, PlannedSuite, PlannedTarget};
+use crate::toolchain;
 
 /// A cell whose programs are built.
 pub(crate) struct Single<'a> {
-    starter: Starter<'a>,
+    pub(super) starter: Starter<'a>,
     /// Its guest on the target.
     pub(crate) target: Ready,
-    /// The same natively.
-    pub(crate) native: Ready,
+    /// The same natively, or why it cannot be.
+    pub(crate) native: Result<Ready, String>,
+    /// How it is called and judged.
+    pub(crate) call: Call,
 }
 
 /// A guest that can be started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ready {
     pub(crate) target: Target,
+    pub(super) planned: PlannedTarget,
     pub(crate) launch: Launch,
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
@@ -42,10 +50,38 @@ pub(crate) struct Ready {
     /// The file that it reads; nothing where `None`.
     pub(crate) stdin: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
+    /// `TMPDIR`, the target's and the case's.
     set: Vec<(OsString, OsString)>,
+    /// The case's alone.
+    case_env: Vec<(String, String)>,
 }
 
 impl Ready {
+    /// A guest with the directories that it has: where it is started, and for temporary files.
+    pub(super) fn new(
+        starter: &Starter<'_>,
+        planned: &PlannedTarget,
+        program: &Path,
+        (call, case_env): (&Call, Vec<(String, String)>),
+        (cwd, tmp): (PathBuf, PathBuf),
+    ) -> Result<Self, Blocked> {
+        let launch = starter.launch(planned, program)?;
+        let mut set: Vec<(OsString, OsString)> = vec![("TMPDIR".into(), tmp.into_os_string())];
+        set.extend(planned.env.iter().chain(&case_env).map(|(name, value)| (name.into(), value.into())));
+        Ok(Self {
+            target: planned.target.clone(),
+            planned: planned.clone(),
+            launch,
+            program: program.to_owned(),
+            args: call.args.clone(),
+            dir: call.dir.clone().unwrap_or(cwd),
+            stdin: call.stdin.clone(),
+            environment: starter.environment().to_vec(),
+            set,
+            case_env,
+        })
+    }
+
     /// The command line, with further words for the emulator in front of its own.
     pub(crate) fn command(&self, words: &[OsString]) -> CommandLine {
         let mut launch = self.launch.clone();
@@ -55,9 +91,19 @@ impl Ready {
         launch.command(&Program { program: &self.program, argv0: None, args: &self.args })
     }
 
+    /// The environment that it inherits.
+    pub(crate) fn inherited(&self) -> &[(OsString, OsString)] {
+        &self.environment
+    }
+
     /// The whole environment of a command line of its own.
     pub(crate) fn env(&self, command: &CommandLine) -> Vec<(OsString, OsString)> {
         cell::apply(self.environment.clone(), self.set.clone(), command)
+    }
+
+    /// The variables that are the case's own.
+    pub(super) fn case_env(&self) -> &[(String, String)] {
+        &self.case_env
     }
 
     /// The variables that are the case's or the target's own.
@@ -67,12 +113,22 @@ impl Ready {
 }
 
 /// What is called how, on either side.
-struct Call {
-    args: Vec<OsString>,
-    env: Vec<(String, String)>,
-    stdin: Option<PathBuf>,
+pub(crate) struct Call {
+    pub(super) args: Vec<OsString>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) stdin: Option<PathBuf>,
     /// A fresh directory where `None`.
-    dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
+    /// Globs of the files that it makes.
+    pub(crate) files: Vec<String>,
+    /// How its sides are compared.
+    pub(crate) how: How,
+    /// Its deadline, where the user gave one.
+    pub(crate) timeout: Option<Duration>,
+    /// The rustc that built it, if one did.
+    pub(crate) rustc: Option<String>,
+    /// How it is compiled from one source, where it is.
+    pub(crate) recipe: Option<(PathBuf, Recipe)>,
 }
 
 impl<'a> Single<'a> {
@@ -103,29 +159,27 @@ impl<'a> Single<'a> {
         };
         let starter = Starter::new(run)?;
         let ready = |planned: &PlannedTarget, piece: &Piece, side: &str| -> Result<Ready> {
-            let launch =
-                starter.launch(planned, &piece.file).map_err(|blocked| cannot(&blocked, &planned.target))?;
             let place = starter.work().join(side);
             let (cwd, tmp) = (place.join("cwd"), place.join("tmp"));
             for directory in [&cwd, &tmp] {
                 fs_err::create_dir_all(directory).about("create", directory)?;
             }
-            let mut set: Vec<(OsString, OsString)> = vec![("TMPDIR".into(), tmp.into_os_string())];
-            let own = planned.env.iter().chain(&call.env);
-            set.extend(own.map(|(name, value)| (name.into(), value.into())));
-            Ok(Ready {
-                target: planned.target.clone(),
-                launch,
-                program: piece.file.clone(),
-                args: call.args.clone(),
-                dir: call.dir.clone().unwrap_or(cwd),
-                stdin: call.stdin.clone(),
-                environment: starter.environment().to_vec(),
-                set,
-            })
+            Ready::new(&starter, planned, &piece.file, (&call, call.env.clone()), (cwd, tmp))
+                .map_err(|blocked| cannot(&blocked, &planned.target))
         };
         let (target, native) = (ready(planned, piece, "target")?, ready(&host, native, "native")?);
-        Ok(Self { starter, target, native })
+        let is_cargo = matches!(planned_suite.origin, Origin::Cargo(_));
+        let rustc = guests.rustc().filter(|_| is_cargo);
+        let recipe = recipe(run, planned_suite, piece, [&guests.host, &planned.target]);
+        Ok(Self { starter, target, native: Ok(native), call: Call { rustc, recipe, ..call } })
+    }
+
+    /// Its native side.
+    ///
+    /// # Errors
+    /// When there is none here.
+    pub(crate) fn native(&self) -> Result<&Ready> {
+        self.native.as_ref().map_err(|why| Error::world(format!("its native side cannot be run here: {why}")))
     }
 
     /// A directory that lives as long as this.
@@ -139,7 +193,7 @@ impl<'a> Single<'a> {
     }
 }
 
-fn cannot(blocked: &Blocked, target: &Target) -> Error {
+pub(super) fn cannot(blocked: &Blocked, target: &Target) -> Error {
     let error = Error::world(format!("`{target}` cannot be run here: {}", blocked.reason));
     blocked.fix.iter().fold(error, Error::hint)
 }
@@ -203,7 +257,18 @@ fn choose<'a>(
                 if let Some(found) = guest.cases.iter().find(|found| found.name == case) {
                     let plan = &found.plan;
                     let (args, env) = (plan.args.clone(), plan.env.clone());
-                    return Ok(Some((piece, Call { args, env, stdin: plan.stdin.clone(), dir: None })));
+                    let call = Call {
+                        args,
+                        env,
+                        stdin: plan.stdin.clone(),
+                        dir: None,
+                        files: plan.files.clone(),
+                        how: plan.compare.clone(),
+                        timeout: plan.timeout,
+                        rustc: None,
+                        recipe: None,
+                    };
+                    return Ok(Some((piece, call)));
                 }
             }
             ProgramKind::CargoTest { .. } => {
@@ -224,10 +289,46 @@ fn choose<'a>(
         return Err(Error::ours(format!("`{}` is no test binary", piece.name)));
     };
     let guest = guests::guest(run, suite, piece);
-    let args = if *libtest { test_words(&guest.test_args, &name) } else { guest.test_args };
-    let args = args.into_iter().map(OsString::from).collect();
-    let call = Call { args, env: env.clone(), stdin: None, dir: Some(package_dir.clone()) };
+    // What stands in parentheses is about the process as a whole.
+    let is_whole = name.is_empty() || name.starts_with('(');
+    let args = if *libtest && !is_whole { test_words(&guest.test_args, &name) } else { guest.test_args };
+    let call = Call {
+        args: args.into_iter().map(OsString::from).collect(),
+        env: env.clone(),
+        stdin: None,
+        dir: Some(package_dir.clone()),
+        files: Vec::new(),
+        // A test fails by its status, whatever it prints.
+        how: How { stdout: StreamMode::Ignore, stderr: StreamMode::Ignore, ..How::default() },
+        timeout: guest.cases.first().and_then(|case| case.plan.timeout),
+        rustc: None,
+        recipe: None,
+    };
     Ok(Some((piece, call)))
+}
+
+/// How a C program is compiled, natively and for the target.
+fn recipe(
+    run: &Run<'_>,
+    suite: &PlannedSuite,
+    piece: &Piece,
+    targets: [&Target; 2],
+) -> Option<(PathBuf, Recipe)> {
+    let Origin::C { sources } = &suite.origin else { return None };
+    let source = sources.iter().find(|source| source.file_stem().is_some_and(|stem| stem == &*piece.name))?;
+    let refinement = suite.refinement(&piece.name);
+    let [native, target] = targets.map(|target| {
+        let cc = toolchain::cc(run.host, target, targets[0]).ok()?;
+        let mut words = vec![cc.program.display().to_string()];
+        words.extend(cc.args);
+        words.extend(refinement.flags.iter().cloned());
+        words.extend(["-o", scripts::OUT, scripts::SOURCE].map(str::to_owned));
+        words.extend(refinement.link.iter().cloned());
+        words.extend(cc.libraries);
+        Some(words)
+    });
+    let name = source.file_name()?.to_str()?.to_owned();
+    Some((source.clone(), Recipe { source: name, native: native?, target: target? }))
 }
 
 /// The words by which a libtest binary runs exactly one test, on its main thread, and lets it print.

@@ -4,12 +4,15 @@
 //! found is appended to the events of the first run, so that every later report knows it.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
 
 use triplecheck_emulators::host::LocalHost;
 
 use super::plan_for;
 use crate::cli::{LookupArgs, RunArgs};
-use crate::error::Result;
+use crate::commands::bundle::{self, Maker, Named};
+use crate::error::{Fault, Result};
 use crate::events::{Cell, Confirmed, Event, Log};
 use crate::manifest::Project;
 use crate::plan::Request;
@@ -69,6 +72,26 @@ impl FollowUp<'_> {
             let found = self.again(triple, &cases, &lookup, "confirm", observer)?;
             let answers = cells.iter().map(|cell| Event::Confirmed(answer(cell, &found, emulator)));
             self.append(answers, summary)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the findings as bundles. One that cannot be kept is told, and the others are.
+    pub(super) fn bundles(&self, summary: &Summary, into: &Path) -> Result<()> {
+        let args = self.args;
+        let options = crate::commands::options(&args.lookup)?;
+        let request = bundle::request(args.cargo.options(&args.test_args), options);
+        let maker = Maker { project: self.project, host: self.host, request, stop: self.run.stop };
+        let cells = bundle::representatives(summary);
+        for cell in cells.iter().take_while(|_| !self.run.stop.is_stopped()) {
+            let named = Named { suite: &cell.suite, case: &cell.case, target: &cell.target };
+            let text = match maker.make(named, Some(cell), into) {
+                Ok(made) => bundle::told(named, &made),
+                Err(error) if error.fault() == Fault::Ours => return Err(error),
+                Err(error) => format!("no bundle of {}: {}", name(cell), error.sentence()),
+            };
+            // Talk is for standard error; where that is closed nobody misses it.
+            let _ = writeln!(anstream::stderr(), "{text}");
         }
         Ok(())
     }
