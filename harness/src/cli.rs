@@ -11,13 +11,13 @@ use crate::report::Format;
 
 mod cargo;
 mod control;
-mod merge;
+mod jobs;
 mod repro;
 mod show;
 
 pub use cargo::CargoArgs;
 pub use control::ControlArgs;
-pub use merge::{MatrixArgs, MergeArgs};
+pub use jobs::{InitArgs, MatrixArgs, MergeArgs};
 pub use repro::ReproArgs;
 pub use show::{CompletionsArgs, ManArgs, ShowArgs};
 
@@ -60,6 +60,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Look into one cell: under gdb, with its system calls shown, by hand in a shell, or from a bundle
     Repro(Box<ReproArgs>),
+    /// Write a triplecheck.toml and a CI file for this project, from what is found in it
+    Init(InitArgs),
     /// Configuration that makes another build system run foreign programs
     #[command(subcommand)]
     Hook(HookCommand),

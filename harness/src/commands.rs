@@ -4,6 +4,7 @@ mod bundle;
 pub mod doctor;
 pub mod exec;
 pub mod hook;
+pub mod init;
 pub mod matrix;
 pub mod merge;
 pub mod pages;

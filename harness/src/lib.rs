@@ -15,6 +15,7 @@ pub mod error;
 pub mod events;
 pub mod faults;
 pub mod hook;
+pub mod init;
 pub mod inspect;
 pub mod ledger;
 pub mod libtest;

@@ -64,6 +64,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Wrap(args) => return commands::wrap::wrap(&args),
         Command::Which(args) => commands::which::which(&args, &mut out)?,
         Command::Report(args) => commands::report::report(&directory, &args, &mut out)?,
+        Command::Init(args) => commands::init::init(&directory, &args, &mut out)?,
         Command::Matrix(args) => commands::matrix::matrix(&directory, &args, &mut out)?,
         Command::Merge(args) => commands::merge::merge(&directory, &args, &mut out)?,
         Command::Targets(args) => commands::targets::targets(&args, &mut out, &mut anstream::stderr())?,

@@ -135,6 +135,14 @@ fn save(path: &Path, text: &str) -> Result<()> {
     write().about("write", path)
 }
 
+/// The same, where the file's directory may not be there yet.
+pub(super) fn save_with_parents(path: &Path, text: &str) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs_err::create_dir_all(parent).about("create", parent)?;
+    }
+    save(path, text)
+}
+
 /// A step may write its summary in parts, so what is there stays.
 fn append(path: &Path, text: &str) -> Result<()> {
     let mut file = fs_err::File::options().append(true).create(true).open(path).about("open", path)?;

@@ -74,10 +74,10 @@ fn merge(reports: &[&str]) -> String {
     format!("triplecheck merge {PARTS} --output triplecheck-merged{reports}")
 }
 
-/// The child pipeline of a job that has left the tool in `.triplecheck/bin`.
+/// The child pipeline of a job that has left the tool in `triplecheck-tool/bin`.
 fn gitlab(matrix: &Matrix) -> Value {
     let plan = json!({ "pipeline": "$PARENT_PIPELINE_ID", "job": "triplecheck:plan" });
-    let path = "export PATH=\"$CI_PROJECT_DIR/.triplecheck/bin:$PATH\"";
+    let path = "export PATH=\"$CI_PROJECT_DIR/triplecheck-tool/bin:$PATH\"";
     let jobs = matrix.jobs.iter().map(|job| json!({ "job": job.name }));
     let needs: Vec<Value> = std::iter::once(plan.clone()).chain(jobs).collect();
     let reports = ["junit=triplecheck.xml", "gitlab=gl-code-quality-report.json", "html=triplecheck.html"];
@@ -88,6 +88,8 @@ fn gitlab(matrix: &Matrix) -> Value {
             "stage": "report",
             "when": "always",
             "needs": needs,
+            // Where the next pipeline's first job finds what its targets took.
+            "cache": { "key": "triplecheck", "paths": ["triplecheck-merged/"], "policy": "push", "when": "always" },
             "script": [path, merge(&reports)],
             "artifacts": {
                 "when": "always",

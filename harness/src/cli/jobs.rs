@@ -1,10 +1,11 @@
-//! The command lines of `matrix` and `merge`.
+//! The command lines of `init`, `matrix` and `merge`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{ReportFile, parse_report};
+use crate::init::Ci;
 use crate::matrix::Forge;
 
 /// `merge`.
@@ -45,4 +46,18 @@ pub struct MatrixArgs {
     /// The manifest, instead of the nearest one
     #[arg(long, value_name = "FILE")]
     pub manifest_path: Option<PathBuf>,
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The CI system [default: by the project's files, or where it is pushed to]
+    #[arg(long, value_name = "SYSTEM", value_enum)]
+    pub ci: Option<Ci>,
+    /// A target triple, optionally with `@CPU`; some that differ from the host where none is given
+    #[arg(short, long = "target", value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Write over files that are there already
+    #[arg(long)]
+    pub force: bool,
 }
