@@ -121,6 +121,14 @@ pub fn lookup_binary(host: &dyn Host, binary: &Binary, path: &Path, options: &Op
     decide(&Subject::of_binary(host, binary, &options))
 }
 
+/// The directory in which this program's loader is, whether or not anything runs it here.
+pub fn find_sysroot(host: &dyn Host, target: &Target, binary: &Binary, options: &Options) -> Option<PathBuf> {
+    let subject = Subject::of_target(host, target, Some(binary), options);
+    let loader = subject.elf()?.interpreter.as_deref()?;
+    let root = root::find(&subject, subject.machine?, loader, &mut Trace::new());
+    root.ok().map(|root| root.path)
+}
+
 /// How a family is asked.
 type Consider = fn(&Subject<'_>, &mut Trace) -> Offer;
 

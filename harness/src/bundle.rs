@@ -17,6 +17,7 @@
 
 pub mod environment;
 pub mod gather;
+pub mod package;
 mod read;
 pub mod scripts;
 

@@ -9,12 +9,14 @@ use clap::{Args, Parser, Subcommand};
 use crate::children::Policy;
 use crate::report::Format;
 
+mod built;
 mod cargo;
 mod control;
 mod jobs;
 mod repro;
 mod show;
 
+pub use built::BuiltArgs;
 pub use cargo::CargoArgs;
 pub use control::ControlArgs;
 pub use jobs::{InitArgs, MatrixArgs, MergeArgs};
@@ -103,7 +105,7 @@ pub struct RunArgs {
     pub run_dir: Option<PathBuf>,
     /// Keep findings as bundles in this directory, from which they can be run again on another machine: of every cause
     /// the first case on each target
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub bundles: Option<PathBuf>,
     /// How many guests run at once [default: the number of processors]
     #[arg(short, long, value_name = "N")]
@@ -120,6 +122,9 @@ pub struct RunArgs {
     /// Whatever could not run is an error (exit status 69)
     #[arg(long)]
     pub require: bool,
+    /// Build here, run there.
+    #[command(flatten)]
+    pub built: BuiltArgs,
     /// Retries, stress, when to stop.
     #[command(flatten)]
     pub control: ControlArgs,

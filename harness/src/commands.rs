@@ -1,5 +1,6 @@
 //! The commands: each takes what was typed and gives the exit status. Printing happens here and below.
 
+mod built;
 mod bundle;
 pub mod doctor;
 pub mod exec;

@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod build;
+pub mod built;
 pub mod bundle;
 pub mod children;
 pub mod cli;

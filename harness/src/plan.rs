@@ -13,7 +13,7 @@ use triplecheck_emulators::target::Target;
 mod cargo;
 mod retries;
 
-pub use cargo::{CargoOptions, CargoOrigin};
+pub use cargo::{CargoOptions, CargoOrigin, DEFAULT_SUITE};
 pub use retries::{Retries, TypedRetries};
 
 use crate::compare::How;

@@ -5,6 +5,7 @@
 //! ended, because its deadline comes from the native duration.
 
 mod board;
+mod build_only;
 mod builds;
 mod bundled;
 mod cache;
@@ -42,6 +43,7 @@ use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::target::Target;
 
+use crate::built::Given;
 use crate::error::{About as _, Result};
 use crate::events::{Event, Log, NotRun, RunStarted, SCHEMA, TargetInfo};
 use crate::plan::{Plan, PlannedTarget};
@@ -50,6 +52,7 @@ use crate::supervise::StopFlag;
 use crate::verdict::Verdict;
 
 pub use board::{Board, Running, Share};
+pub(crate) use build_only::{Built, build_only};
 pub(crate) use bundled::{Shown, copy, plan as bundle_plan};
 pub(crate) use cell::launch_environment;
 pub(crate) use durations::Durations;
@@ -92,6 +95,8 @@ pub struct Run<'a> {
     pub tail: Vec<String>,
     /// A digest of what was asked but for targets and shard.
     pub asked: String,
+    /// What was built elsewhere, where nothing is to be built.
+    pub given: Option<&'a Given>,
 }
 
 impl<'a> Run<'a> {
@@ -118,6 +123,7 @@ impl<'a> Run<'a> {
             command: Vec::new(),
             tail: Vec::new(),
             asked: String::new(),
+            given: None,
         }
     }
 

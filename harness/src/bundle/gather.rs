@@ -35,9 +35,7 @@ pub struct Gathered {
 /// # Errors
 /// When the program is none, or has a name that is no text.
 pub fn gather(side: &str, program: &Path, target: &Target, launch: &Launch) -> Result<Gathered> {
-    let binary = Binary::read(program).map_err(|error| {
-        Error::world(format!("cannot put `{}` into a bundle", program.display())).caused_by(error)
-    })?;
+    let binary = Binary::read(program).map_err(|error| unreadable(program, error))?;
     let name = program.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| Error::user(format!("`{}` has no name as text", program.display())))?;
     let parent = program.parent().unwrap_or(Path::new("/"));
@@ -53,30 +51,60 @@ pub fn gather(side: &str, program: &Path, target: &Target, launch: &Launch) -> R
     if let (true, Some(above)) = (is_test, parent.parent()) {
         gathered.beside(side, above);
     }
-    match &binary {
-        Binary::Elf(elf) => gathered.elf(side, program, elf, target, launch),
-        Binary::Pe(pe) => gathered.dlls(&place, parent, pe, launch),
-        Binary::Wasm(_) => {}
-        Binary::MachO | Binary::Script(_) => {
-            let why = "what it needs cannot be read from its header";
-            gathered.left_out.push(LeftOut::new(format!("libraries of {name}"), why));
-        }
-    }
+    gathered.libraries((side, &place), program, &binary, (target, launch));
+    Ok(gathered)
+}
+
+fn unreadable(program: &Path, error: triplecheck_emulators::binary::UnreadableBinary) -> Error {
+    Error::world(format!("cannot pack `{}`", program.display())).caused_by(error)
+}
+
+/// Gathers the libraries of a program that stands at `file` in an archive: those with a place of their own below `side`,
+/// DLLs beside it. The program itself is not among them.
+///
+/// # Errors
+/// When the program is none.
+pub fn libraries(
+    (side, file): (&str, &str),
+    program: &Path,
+    target: &Target,
+    launch: &Launch,
+) -> Result<Gathered> {
+    let binary = Binary::read(program).map_err(|error| unreadable(program, error))?;
+    let place = file.rsplit_once('/').map_or("", |(place, _)| place);
+    let mut gathered = Gathered {
+        files: BTreeMap::new(),
+        program: Program { file: file.to_owned(), root: None, libraries: None, loader: None },
+        left_out: Vec::new(),
+    };
+    gathered.libraries((side, place), program, &binary, (target, launch));
     Ok(gathered)
 }
 
 impl Gathered {
-    /// The programs in the directory above a test's.
+    fn libraries(
+        &mut self,
+        (side, place): (&str, &str),
+        program: &Path,
+        binary: &Binary,
+        (target, launch): (&Target, &Launch),
+    ) {
+        let (parent, name) = (program.parent().unwrap_or(Path::new("/")), program.display());
+        match binary {
+            Binary::Elf(elf) => self.elf(side, program, elf, target, launch),
+            Binary::Pe(pe) => self.dlls(place, parent, pe, launch),
+            Binary::Wasm(_) => {}
+            Binary::MachO | Binary::Script(_) => {
+                let why = "what it needs cannot be read from its header";
+                self.left_out.push(LeftOut::new(format!("libraries of {name}"), why));
+            }
+        }
+    }
+
+    /// The programs in the directory above a test's, as they stand below `side`.
     fn beside(&mut self, side: &str, above: &Path) {
-        let entries = std::fs::read_dir(above).into_iter().flatten().flatten();
-        let programs = entries.map(|entry| entry.path()).filter(|path| {
-            let is_program = |binary| matches!(binary, Binary::Elf(_) | Binary::Pe(_) | Binary::Wasm(_));
-            path.is_file() && Binary::read(path).is_ok_and(is_program)
-        });
         let mut left = BESIDE_BYTES_MAX;
-        let mut programs: Vec<PathBuf> = programs.collect();
-        programs.sort();
-        for path in programs {
+        for path in programs_in(above) {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
             if bytes > left {
@@ -170,6 +198,23 @@ impl Gathered {
             self.files.insert(format!("{place}/{name}"), path);
         }
     }
+}
+
+/// The programs in a directory, in order.
+pub fn programs_in(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_program = |binary| match binary {
+        Binary::Elf(elf) => elf.executable,
+        Binary::Pe(pe) => !pe.is_dll,
+        Binary::Wasm(_) => true,
+        Binary::MachO | Binary::Script(_) => false,
+    };
+    let mut programs: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file() && Binary::read(path).is_ok_and(is_program))
+        .collect();
+    programs.sort();
+    programs
 }
 
 /// The directories that one file names for the libraries that it needs: its `RUNPATH`, and the program's own directory,

@@ -1,7 +1,6 @@
 //! Makes bundles: builds a cell, gathers what its two programs need, runs them as they are in the bundle, and packs that with
 //! what they showed.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,11 +9,12 @@ use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::Options;
 
 use crate::archive;
+use crate::built::Given;
 use crate::bundle::gather::{self, Gathered};
 use crate::bundle::scripts::{self, Start};
 use crate::bundle::{
     self, Bundle, Compare, Emulator, JudgedBy, LeftOut, Machine, PACKAGE, Package, RECORD, Seen, Side,
-    environment,
+    environment, package,
 };
 use crate::date::Date;
 use crate::error::{About as _, Error, Result};
@@ -28,9 +28,6 @@ use crate::verdict::Weight;
 
 /// How long either side may take where nothing else is known.
 const DEADLINE_MS: u64 = 120_000;
-/// The largest file beside a test that is taken along, and how many bytes of them.
-const FILE_BYTES_MAX: u64 = 16 << 20;
-const PACKAGE_BYTES_MAX: u64 = 64 << 20;
 
 /// Where the cells come from.
 pub(super) struct Maker<'a> {
@@ -39,6 +36,8 @@ pub(super) struct Maker<'a> {
     /// What was typed, but for targets and filters.
     pub(super) request: Request,
     pub(super) stop: &'a StopFlag,
+    /// What was built elsewhere, where nothing is to be built.
+    pub(super) given: Option<&'a Given>,
 }
 
 /// Which cell.
@@ -68,13 +67,14 @@ impl Maker<'_> {
         let cell = format!("{suite}::{case}");
         let request =
             Request { targets: vec![target.to_owned()], filters: vec![cell], ..self.request.clone() };
-        let plan = super::run::plan_for(self.project, &request, self.host)?;
+        let plan = super::run::plan_for(self.project, &request, self.host, self.given)?;
         if plan.targets.is_empty() {
             return Err(Error::user(format!(
                 "`{target}` is the host itself, with which others are compared"
             )));
         }
-        let run = Run::by_hand(&plan, self.host, &crate::runs::state_dir(&self.project.root), self.stop);
+        let state = crate::runs::state_dir(&self.project.root);
+        let run = Run { given: self.given, ..Run::by_hand(&plan, self.host, &state, self.stop) };
         let single = Single::prepare(&run, suite, case)?;
         let stage = tempfile::Builder::new()
             .prefix("triplecheck-bundle-")
@@ -85,7 +85,7 @@ impl Maker<'_> {
         single.finish()?;
         let (mut bundle, recipe) = bundle?;
         let plan = run::bundle_plan(self.host, &bundle, staged, self.request.options.clone())?;
-        let run = Run::by_hand(&plan, self.host, &crate::runs::state_dir(&self.project.root), self.stop);
+        let run = Run::by_hand(&plan, self.host, &state, self.stop);
         let single = Single::of_bundle(&run, &bundle, staged)?;
         let shown = show(&single, &mut bundle, recipe.as_ref(), staged);
         single.finish()?;
@@ -129,19 +129,19 @@ impl Maker<'_> {
         let chosen = environment::choose(target.inherited(), target.own_env());
         left_out.extend(chosen.left_out);
         let mut env = chosen.env;
-        let mut package = None;
+        let mut place = None;
         if let Some(dir) = &single.call.dir {
             let was = dir.display().to_string();
             for value in env.values_mut().filter(|value| value.starts_with(&was)) {
                 *value = value.replacen(&was, PACKAGE, 1);
             }
-            let (files, missing) = package_files(dir, into)?;
+            let (files, missing) = package::files(dir, into)?;
             left_out.extend(missing);
             for (name, path) in files {
                 run::copy(&path, &stage.join("package").join(name))?;
             }
             fs_err::create_dir_all(stage.join("package")).about("create", stage)?;
-            package = Some(Package { dir: "package".to_owned(), was });
+            place = Some(Package { dir: "package".to_owned(), was });
         }
         let mut args = Vec::new();
         for word in &target.args {
@@ -184,12 +184,12 @@ impl Maker<'_> {
                 version,
                 cpu: emulator.cpu.clone(),
             },
-            judged_by: if package.is_some() { JudgedBy::Status } else { JudgedBy::Output },
+            judged_by: if place.is_some() { JudgedBy::Status } else { JudgedBy::Output },
             program,
             native: native_program,
             args,
             stdin: stdin.transpose()?,
-            package,
+            package: place,
             files: single.call.files.clone(),
             env,
             left_out,
@@ -257,49 +257,6 @@ pub(super) fn representatives(summary: &crate::report::Summary) -> Vec<Cell> {
         }
     }
     cells
-}
-
-/// The files beside a test, but for its sources, what is built, the bundles in `into`, and what is nobody else's.
-fn package_files(dir: &Path, into: &Path) -> Result<(BTreeMap<String, PathBuf>, Vec<LeftOut>)> {
-    const SECRET: [&str; 5] = [".pem", ".key", ".p12", ".pfx", "id_rsa"];
-    let mut left = PACKAGE_BYTES_MAX;
-    let (mut files, mut left_out) = (BTreeMap::new(), Vec::new());
-    let mut pending = vec![(String::new(), dir.to_owned())];
-    while let Some((prefix, here)) = pending.pop() {
-        for entry in fs_err::read_dir(&here).about("list", &here)? {
-            let path = entry.about("list", &here)?.path();
-            let Some(name) = name_of(&path) else { continue };
-            // Hidden files are the tools' and the user's; a test's own have names.
-            if name.starts_with('.') || (path.is_dir() && (name == "target" || name == "node_modules")) {
-                continue;
-            }
-            let stored = format!("{prefix}{name}");
-            if path.is_dir() && !path.is_symlink() {
-                pending.push((format!("{stored}/"), path));
-                continue;
-            }
-            let bytes = fs_err::metadata(&path).map_or(0, |meta| meta.len());
-            let is_bundle = here == into && name.ends_with(".tar.zst");
-            let is_source = path.extension().is_some_and(|extension| extension == "rs");
-            if !path.is_file() || is_source || is_bundle {
-                continue;
-            }
-            let why = if SECRET.iter().any(|end| name.ends_with(end)) {
-                Some("it looks like a secret")
-            } else if bytes > FILE_BYTES_MAX || bytes > left {
-                Some("it is large")
-            } else {
-                None
-            };
-            if let Some(why) = why {
-                left_out.push(LeftOut::new(format!("the file {stored}"), why));
-                continue;
-            }
-            left -= bytes;
-            files.insert(stored, path);
-        }
-    }
-    Ok((files, left_out))
 }
 
 /// A source with the headers that stand beside it.

@@ -24,7 +24,7 @@ pub fn matrix(directory: &Path, args: &MatrixArgs, out: &mut dyn Write) -> Resul
     let project = manifest::locate(directory, args.manifest_path.as_deref())?;
     let host = super::host();
     let request = plan::Request { targets: args.targets.clone(), ..plan::Request::default() };
-    let plan = super::run::plan_for(&project, &request, &host)?;
+    let plan = super::run::plan_for(&project, &request, &host, None)?;
     let targets: Vec<Target> = plan.targets.iter().map(|planned| planned.target.clone()).collect();
     if targets.is_empty() {
         return Err(Error::user("the host is the only target: there is nothing to run elsewhere")

@@ -66,7 +66,7 @@ pub fn repro(directory: &Path, args: &ReproArgs, out: &mut dyn Write) -> Result<
     let request = bundle::request(args.cargo.options(&[]), super::options(&args.lookup)?);
     let stop = StopFlag::new().map_err(|error| Error::world("cannot make a pipe").caused_by(error))?;
     if let Some(into) = &args.bundle {
-        let maker = bundle::Maker { project: &project, host: &host, request, stop: &stop };
+        let maker = bundle::Maker { project: &project, host: &host, request, stop: &stop, given: None };
         let named = bundle::Named { suite, case, target: &target };
         let made = maker.make(named, None, &directory.join(into))?;
         say(&bundle::told(named, &made));
@@ -74,7 +74,7 @@ pub fn repro(directory: &Path, args: &ReproArgs, out: &mut dyn Write) -> Result<
         return Ok(ExitCode::SUCCESS);
     }
     let request = Request { targets: vec![target.clone()], filters: vec![cell.to_owned()], ..request };
-    let plan = super::run::plan_for(&project, &request, &host)?;
+    let plan = super::run::plan_for(&project, &request, &host, None)?;
     if plan.targets.is_empty() {
         return Err(Error::user(format!("`{target}` is the host itself, with which others are compared")));
     }

@@ -11,6 +11,8 @@ use triplecheck_emulators::host::{Host as _, LocalHost};
 use triplecheck_emulators::target::Target;
 
 use self::follow_up::FollowUp;
+use super::built::Opened;
+use crate::built::Given;
 use crate::cli::{ReportFile, RunArgs};
 use crate::error::{About as _, Error, Result};
 use crate::events::Event;
@@ -26,21 +28,29 @@ mod stop;
 
 /// Runs and reports; the exit status.
 pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> {
-    let project = manifest::locate(directory, args.manifest_path.as_deref())?;
+    let opened = open(directory, args)?;
+    let located;
+    let project = if let Some(opened) = &opened {
+        &opened.project
+    } else {
+        located = manifest::locate(directory, args.manifest_path.as_deref())?;
+        &located
+    };
+    let given = opened.as_ref().map(|opened| &opened.given);
     if let Some(emulator) = &args.confirm {
         // An unknown kind is an error now and not after the run.
         super::options(&follow_up::second(emulator, &args.lookup))?;
     }
     let host = super::host();
     let shard = sharded::wanted(args.shard)?;
-    let plan = plan(&project, args, shard, &host)?;
+    let plan = plan(project, args, shard, (&host, given))?;
     if args.setup {
         let targets: Vec<Target> = plan.targets.iter().map(|planned| planned.target.clone()).collect();
         // What could not be installed is not an error of the run: it is listed there with its reason.
         super::setup::install(&project.root, &targets, wants(&plan), args.yes)?;
     }
     let host = if args.setup { super::host() } else { host };
-    let state = crate::runs::state_dir(&project.root);
+    let state = state(directory, project, args);
     let run_dir = match &args.run_dir {
         Some(dir) => super::new_directory(&directory.join(dir))?,
         None => state.join(crate::runs::RUNS).join(run_name()),
@@ -60,7 +70,9 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
             None
         },
         // A stress run wants to see everything happen, and what it finds is no plain result.
-        cache: (!args.no_cache && args.control.repeat.is_none()).then(|| state.join("results.jsonl")),
+        // Nor is anything known of programs that are gone after the run.
+        cache: (!args.no_cache && args.control.repeat.is_none() && given.is_none())
+            .then(|| state.join("results.jsonl")),
         speeds: Some(state.join("speeds.json")),
         repeat,
         fail_fast: args.control.fail_fast,
@@ -68,11 +80,18 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         stop: &stop,
         command: command_words(directory, args),
         tail: tail_words(args),
-        asked: sharded::asked(&project, args),
+        asked: sharded::asked(project, args),
+        given,
     };
     let mut progress = Progress::new(args.json, &board)?;
+    if args.built.build_only {
+        let to = args.built.archive.as_ref().map(|file| directory.join(file));
+        let built = super::built::build(project, &run, (&host, to.as_deref()), &mut progress, out);
+        progress.finish();
+        return built;
+    }
     let mut summary = run_plan(&run, &mut progress)?;
-    let follow_up = FollowUp { project: &project, args, host: &host, run: &run };
+    let follow_up = FollowUp { project, args, host: &host, run: &run };
     if args.discriminate && !stop.is_stopped() {
         follow_up.discriminate(&mut summary, &mut progress)?;
     }
@@ -95,9 +114,39 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
     Ok(summary.exit_code(args.require))
 }
 
-fn plan(project: &Project, args: &RunArgs, shard: Option<Shard>, host: &LocalHost) -> Result<Plan> {
+/// The archives that are to be run, unpacked.
+fn open(directory: &Path, args: &RunArgs) -> Result<Option<Opened>> {
+    if args.built.from.is_empty() {
+        return Ok(None);
+    }
+    let typed = args.cargo.options(&[]);
+    if typed.doc || !typed.args.is_empty() || !typed.selection.is_empty() {
+        return Err(Error::user("what cargo builds was said when the archive was made")
+            .hint("names of cases choose among what is in it"));
+    }
+    let files: Vec<PathBuf> = args.built.from.iter().map(|file| directory.join(file)).collect();
+    let checkout = args.built.workspace_remap.as_ref().map(|dir| directory.join(dir));
+    let state = crate::runs::state_dir(checkout.as_deref().unwrap_or(directory));
+    super::built::open(&files, &state, checkout.as_deref(), super::host().triple()).map(Some)
+}
+
+/// Where runs and builds are kept: with the project, and where that is gone after the run, where it was asked for.
+fn state(directory: &Path, project: &Project, args: &RunArgs) -> PathBuf {
+    let brought = !args.built.from.is_empty() && args.built.workspace_remap.is_none();
+    crate::runs::state_dir(if brought { directory } else { &project.root })
+}
+
+fn plan(
+    project: &Project,
+    args: &RunArgs,
+    shard: Option<Shard>,
+    (host, given): (&LocalHost, Option<&Given>),
+) -> Result<Plan> {
     let request = Request {
-        targets: args.targets.clone(),
+        targets: match given {
+            Some(given) => super::built::targets(&args.targets, given)?,
+            None => args.targets.clone(),
+        },
         filters: args.filters.clone(),
         cargo: args.cargo.options(&args.test_args),
         timeout: args.timeout,
@@ -105,11 +154,22 @@ fn plan(project: &Project, args: &RunArgs, shard: Option<Shard>, host: &LocalHos
         options: super::options(&args.lookup)?,
         shard,
     };
-    plan_for(project, &request, host)
+    plan_for(project, &request, host, given)
 }
 
-pub(super) fn plan_for(project: &Project, request: &Request, host: &LocalHost) -> Result<Plan> {
-    Plan::new(project, request, host.triple(), &expand)
+pub(super) fn plan_for(
+    project: &Project,
+    request: &Request,
+    host: &LocalHost,
+    given: Option<&Given>,
+) -> Result<Plan> {
+    let mut plan = Plan::new(project, request, host.triple(), &expand)?;
+    if let Some(given) = given {
+        for planned in &mut plan.targets {
+            given.add_libraries(planned.target.triple(), &mut planned.options);
+        }
+    }
+    Ok(plan)
 }
 
 /// The targets of the project in `directory` and what it wants of them, for commands that take them from there.
@@ -205,6 +265,12 @@ fn command_words(directory: &Path, args: &RunArgs) -> Vec<String> {
     words.push("run".to_owned());
     if let Some(path) = &args.manifest_path {
         words.extend(["--manifest-path".to_owned(), crate::shell::quote(&path.display().to_string())]);
+    }
+    for file in &args.built.from {
+        words.extend(["--from".to_owned(), crate::shell::quote(&file.display().to_string())]);
+    }
+    if let Some(dir) = &args.built.workspace_remap {
+        words.extend(["--workspace-remap".to_owned(), crate::shell::quote(&dir.display().to_string())]);
     }
     words.extend(args.cargo.doc.then(|| "--doc".to_owned()));
     let typed = args.cargo.options(&[]);

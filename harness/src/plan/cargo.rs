@@ -45,7 +45,7 @@ pub struct CargoOptions {
 }
 
 /// The suite of a project without a manifest, by name.
-pub(super) const DEFAULT_SUITE: &str = "test";
+pub const DEFAULT_SUITE: &str = "test";
 
 /// Whether a filter of a project without a manifest is one for libtest, which takes parts of names, and not the name of
 /// the suite or a pattern of ours.

@@ -38,6 +38,7 @@ fn the_schemas_in_the_repository_are_those_of_the_types() {
     let reading = SchemaSettings::draft2020_12().for_deserialize();
     compare::<Manifest>(reading, "manifest.json", "triplecheck.toml");
     check::<Report<'static>>("report.json", "triplecheck report");
+    check::<crate::built::Record>("archive.json", "the archive.json of an archive of built programs");
     check::<crate::bundle::Bundle>("bundle.json", "the bundle.json of a bundle");
     check::<Event>("events.json", "a line of a run's events.jsonl");
     check::<Overview>("runs.json", "triplecheck show --json");

@@ -18,6 +18,7 @@ use super::{Blocked, Run, millis};
 use crate::build::c::CTarget;
 use crate::build::cargo::CargoBuild;
 use crate::build::{self, Piece, ProgramKind, Told};
+use crate::built::Given;
 use crate::error::{Error, Result};
 use crate::events::{BuildFailure, Event};
 use crate::plan::{CargoOrigin, Origin, PlannedSuite};
@@ -34,8 +35,47 @@ pub(super) struct Builds<'a> {
 }
 
 impl Builds<'_> {
-    /// Builds every suite that the filters want.
+    /// Builds every suite that the filters want, for the targets that can be run here.
     pub(super) fn build(&self) -> Result<()> {
+        let targets = self.run.plan.targets.iter().map(|planned| planned.target.clone());
+        let targets: Vec<Target> = targets.filter(|target| self.guests.blocked(target).is_none()).collect();
+        match self.run.given {
+            Some(given) => self.give(given, &targets),
+            None => self.build_for(&targets),
+        }
+    }
+
+    /// Tells of what was built elsewhere.
+    fn give(&self, given: &Given, targets: &[Target]) -> Result<()> {
+        for (index, suite) in self.run.plan.suites.iter().enumerate() {
+            if !self.run.plan.wants_suite(&suite.name) || self.is_over() {
+                continue;
+            }
+            let what = "nothing, it was built before".to_owned();
+            self.tell(News::Recorded(Event::BuildStarted { suite: suite.name.clone(), what }));
+            let is_wanted = |triple: &str| targets.iter().any(|target| target.to_string() == triple);
+            let not_run = given.not_run.iter().filter(|it| it.suite == suite.name && is_wanted(&it.target));
+            for not_run in not_run {
+                self.tell(News::Recorded(Event::NotRun(not_run.clone())));
+            }
+            let told = &mut |piece| self.tell(News::Built(index, piece));
+            for (_, piece) in given.pieces.iter().filter(|(of, _)| *of == suite.name) {
+                self.for_all_models(targets, told, piece);
+            }
+            if let Origin::Command { words } = &suite.origin {
+                self.command(suite, words, targets, told)?;
+            }
+            let failures = given.failures.iter().filter(|(of, _)| *of == suite.name);
+            let failures = failures.map(|(_, failure)| failure.clone()).collect();
+            let event = Event::BuildFinished { suite: suite.name.clone(), duration_ms: 0, failures };
+            self.tell(News::Recorded(event));
+            self.tell(News::SuiteBuilt(index));
+        }
+        Ok(())
+    }
+
+    /// Builds every suite that the filters want, for these targets and the host.
+    pub(super) fn build_for(&self, targets: &[Target]) -> Result<()> {
         let is_doc = |suite: &PlannedSuite| matches!(&suite.origin, Origin::Cargo(origin) if origin.doc);
         let wanted = self.run.plan.suites.iter().enumerate();
         let mut wanted: Vec<(usize, &PlannedSuite)> =
@@ -44,14 +84,6 @@ impl Builds<'_> {
         let is_cargo = |suite: &PlannedSuite| matches!(&suite.origin, Origin::Cargo(origin) if !origin.doc);
         let mut cargo_left = wanted.iter().filter(|(_, suite)| is_cargo(suite)).count();
         let mut held = Vec::new();
-        let targets: Vec<Target> = self
-            .run
-            .plan
-            .targets
-            .iter()
-            .map(|planned| planned.target.clone())
-            .filter(|target| self.guests.blocked(target).is_none())
-            .collect();
         for (index, suite) in wanted {
             if self.is_over() {
                 break;
@@ -59,7 +91,7 @@ impl Builds<'_> {
             let what = describe(&suite.origin, targets.len() + 1);
             self.tell(News::Recorded(Event::BuildStarted { suite: suite.name.clone(), what }));
             let begun = Instant::now();
-            let failures = self.suite(suite, &targets, &mut |piece| {
+            let failures = self.suite(suite, targets, &mut |piece| {
                 let built = News::Built(index, piece);
                 if is_cargo(suite) { held.push(built) } else { self.tell(built) }
             })?;

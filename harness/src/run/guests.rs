@@ -47,6 +47,8 @@ pub struct GuestCase {
 /// What is known about targets before anything is built.
 pub(crate) struct Guests {
     pub(super) toolchain: Option<Toolchain>,
+    /// The rustc that built what was built elsewhere.
+    given_rustc: Option<String>,
     /// The host as a target.
     pub(crate) host: Target,
     blocked: HashMap<String, Blocked>,
@@ -57,11 +59,10 @@ pub(crate) struct Guests {
 impl Guests {
     /// Finds the toolchain where a suite needs one, and the targets that cannot be run here at all.
     pub(crate) fn prepare(run: &Run<'_>) -> Result<Self> {
-        let wants_cargo = run
-            .plan
-            .suites
-            .iter()
-            .any(|suite| matches!(suite.origin, Origin::Cargo(_)) && run.plan.wants_suite(&suite.name));
+        let is_built_here = |suite: &PlannedSuite| {
+            matches!(suite.origin, Origin::Cargo(_)) && run.plan.wants_suite(&suite.name)
+        };
+        let wants_cargo = run.given.is_none() && run.plan.suites.iter().any(is_built_here);
         let targets: Vec<Target> = run.plan.targets.iter().map(|planned| planned.target.clone()).collect();
         let toolchain = wants_cargo.then(|| toolchain(run, &targets)).transpose()?;
         let host = Target::parse(run.host.triple())
@@ -82,7 +83,8 @@ impl Guests {
                 }
             }
         }
-        Ok(Self { toolchain, host, blocked, kinds, threads })
+        let given_rustc = run.given.and_then(|given| given.rustc.clone());
+        Ok(Self { toolchain, given_rustc, host, blocked, kinds, threads })
     }
 
     /// Why nothing of this target can be run, if so.
@@ -102,9 +104,10 @@ impl Guests {
 
     /// The rustc of this run, as it names itself.
     pub(crate) fn rustc(&self) -> Option<String> {
-        self.toolchain.as_ref().map(|toolchain| {
+        let here = self.toolchain.as_ref().map(|toolchain| {
             toolchain.version.text.lines().next().unwrap_or(&toolchain.version.release).to_owned()
-        })
+        });
+        here.or_else(|| self.given_rustc.clone())
     }
 
     /// Records every suite of every blocked target as not run.

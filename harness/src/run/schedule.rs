@@ -23,6 +23,7 @@ use super::spread::Work;
 use super::tests_batch::{self, Batch, Tests};
 use super::{Blocked, Recorder, Run};
 use crate::build::{Piece, ProgramKind};
+use crate::built;
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::manifest::Isolation;
@@ -98,12 +99,11 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
         StopFlag::new().map_err(|error| Error::world("cannot watch for the end of the run").caused_by(error))
     };
     let (enough, over) = (flag()?, flag()?);
-    let host = PlannedTarget {
-        target: guests.host.clone(),
-        options: Options::default(),
-        env: Vec::new(),
-        timeout: None,
-    };
+    let mut options = Options::default();
+    if let Some(given) = run.given {
+        given.add_libraries(run.host.triple(), &mut options);
+    }
+    let host = PlannedTarget { target: guests.host.clone(), options, env: Vec::new(), timeout: None };
     let outcome = std::thread::scope(|scope| {
         for _ in 0..run.jobs.max(1) {
             let (sender, queue, starter, host) = (sender.clone(), &queue, &starter, &host);
@@ -166,7 +166,7 @@ impl Drop for End<'_> {
 }
 
 /// What `work` comes to; a panic is an error of ours, so that nobody waits for a thread that is gone.
-fn told_of_panics<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn told_of_panics<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     // What the panic left half-done is not looked at again: the error ends the run.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Error::ours("a thread of the run has panicked; its words are above")))
@@ -245,7 +245,11 @@ fn execute(
             doc_tests::run(starter, planned, host, program, call, (task.limit.deadline, label))
         }
         ProgramKind::CargoTest { package_dir, env, libtest } => {
-            let env: Vec<_> = env.iter().cloned().chain(task.work.threads.variable(threads)).collect();
+            let mut env: Vec<_> = env.iter().cloned().chain(task.work.threads.variable(threads)).collect();
+            if run.given.is_some() {
+                // Where it was built, the paths that are compiled in lead there.
+                env.extend(built::programs_beside(program));
+            }
             let part = task.part.iter().flat_map(|part| &part.words);
             let args: Vec<String> = guest.test_args.iter().chain(part).cloned().collect();
             let batch = Batch {

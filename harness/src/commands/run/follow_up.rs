@@ -81,7 +81,13 @@ impl FollowUp<'_> {
         let args = self.args;
         let options = crate::commands::options(&args.lookup)?;
         let request = bundle::request(args.cargo.options(&args.test_args), options);
-        let maker = Maker { project: self.project, host: self.host, request, stop: self.run.stop };
+        let maker = Maker {
+            project: self.project,
+            host: self.host,
+            request,
+            stop: self.run.stop,
+            given: self.run.given,
+        };
         let cells = bundle::representatives(summary);
         for cell in cells.iter().take_while(|_| !self.run.stop.is_stopped()) {
             let named = Named { suite: &cell.suite, case: &cell.case, target: &cell.target };
@@ -115,7 +121,7 @@ impl FollowUp<'_> {
             // The cases are named: they are this shard's already.
             shard: None,
         };
-        let plan = plan_for(self.project, &request, self.host)?;
+        let plan = plan_for(self.project, &request, self.host, self.run.given)?;
         let run = Run {
             plan: &plan,
             run_dir: self.run.run_dir.join(purpose).join(target),
