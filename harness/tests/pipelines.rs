@@ -269,22 +269,61 @@ fn the_steps_of_the_composite_action_run_and_report() {
     assert!(place.join("triplecheck-parts/run/events.jsonl").is_file());
 }
 
+/// A project of one build system: what it is called in the workflow, a tool that it needs, and its files.
+type System = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const SYSTEMS: [System; 4] = [
+    ("make", "make", &[("Makefile", "check: t\n\t./t; test $$? -eq 3\nt: t.c\n\t$(CC) -o t t.c\n")]),
+    (
+        "cmake",
+        "ctest",
+        &[(
+            "CMakeLists.txt",
+            "cmake_minimum_required(VERSION 3.13)\nproject(x C)\nenable_testing()\nadd_executable(t t.c)\nadd_test(NAME t COMMAND sh -c \"./t; test $? -eq 3\")\n",
+        )],
+    ),
+    (
+        "meson",
+        "meson",
+        &[("meson.build", "project('x', 'c')\ntest('t', executable('t', 't.c'), should_fail: true)\n")],
+    ),
+    (
+        "autotools",
+        "automake",
+        &[
+            (
+                "configure.ac",
+                "AC_INIT([x],[1])\nAM_INIT_AUTOMAKE([foreign])\nAC_PROG_CC\nAC_CONFIG_FILES([Makefile])\nAC_OUTPUT\n",
+            ),
+            ("Makefile.am", "check_PROGRAMS = t\nt_SOURCES = t.c\nTESTS = t\nXFAIL_TESTS = t\n"),
+        ],
+    ),
+];
+
 #[test]
-fn a_project_with_a_makefile_is_tested_by_it_on_every_target() {
+fn a_project_with_a_build_system_is_tested_by_it_on_every_target() {
     if !runs(S390X) {
         return;
     }
-    let makefile = "check: prog\n\t./prog; test $$? -eq 3\nprog: prog.c\n\t$(CC) -o prog prog.c\n";
-    let ci = Ci::new(&[("Makefile", makefile), ("prog.c", CLEAN)], &["--ci", "github", "-t", S390X]);
-    let workflow = std::fs::read_to_string(ci.sources.join(WORKFLOW)).unwrap();
-    let (jobs, count) = steps(&workflow);
-    assert_eq!(jobs.values().map(Vec::len).sum::<usize>(), count);
-    let place = ci.checkout("plan", &[]);
-    succeeds(&bash(&ci, &place, &jobs["plan"][0], &[]));
-    let place = ci.checkout("make", &[&place.join("triplecheck-tool")]);
-    let run = bash(&ci, &place, &jobs["make"][0], &[("target", S390X)]);
-    succeeds(&run);
-    assert!(run.stderr.contains("s390x"), "what was started is told: {}", run.stderr);
+    for (name, tool, files) in SYSTEMS {
+        let there = Command::new(tool).arg("--version").stdin(Stdio::null()).output();
+        if !there.is_ok_and(|output| output.status.success()) {
+            assert!(!is_required(tool), "{tool} is required and not there");
+            println!("skipped: there is no `{tool}`");
+            continue;
+        }
+        let ci = Ci::new(&[files, &[("t.c", CLEAN)]].concat(), &["--ci", "github", "-t", S390X]);
+        let workflow = std::fs::read_to_string(ci.sources.join(WORKFLOW)).unwrap();
+        let (jobs, count) = steps(&workflow);
+        assert_eq!(jobs.values().map(Vec::len).sum::<usize>(), count);
+        let place = ci.checkout("plan", &[]);
+        succeeds(&bash(&ci, &place, &jobs["plan"][0], &[]));
+        let place = ci.checkout(name, &[&place.join("triplecheck-tool")]);
+        let run = bash(&ci, &place, &jobs[name][0], &[("target", S390X)]);
+        succeeds(&run);
+        let started = format!("foreign programs started: 1 of {S390X}");
+        assert!(run.stderr.contains(&started), "{name}: {}", run.stderr);
+    }
 }
 
 #[test]

@@ -43,8 +43,7 @@ pub(super) fn pack(costs: &[Option<Cost>], jobs: u32) -> Vec<Packed> {
     let items = Items::new(costs);
     let best = items.least(jobs);
     let enough = enough(best);
-    let fewest = (1..=jobs).find_map(|jobs| items.within(enough, jobs));
-    let mut packed = fewest.unwrap_or_else(|| items.alone());
+    let mut packed = items.fewest(enough, jobs).unwrap_or_else(|| items.alone());
     packed.sort_by_key(|job| (std::cmp::Reverse(items.job_ms(job)), job.targets.clone(), job.shard));
     for job in &mut packed {
         let known = job.targets.iter().all(|&index| costs[index].is_some());
@@ -56,6 +55,34 @@ pub(super) fn pack(costs: &[Option<Cost>], jobs: u32) -> Vec<Packed> {
 /// How long the slowest job may take where the least is known: what saves less than a job costs saves nothing.
 fn enough(least_ms: u64) -> u64 {
     (least_ms.saturating_mul(SLOWER_PERCENT) / 100).max(least_ms + JOB_MS)
+}
+
+/// What the targets of a job cost together: native sides are run and built once for all of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    targets: u64,
+    run_ms: u64,
+    native_ms: u64,
+    build_ms: u64,
+    build_ms_max: u64,
+}
+
+impl Sum {
+    fn with(self, cost: &Cost) -> Self {
+        Self {
+            targets: self.targets + 1,
+            run_ms: self.run_ms + cost.run_ms,
+            native_ms: self.native_ms.max(cost.native_ms),
+            build_ms: self.build_ms + cost.build_ms,
+            build_ms_max: self.build_ms_max.max(cost.build_ms),
+        }
+    }
+
+    fn ms(self, shard: Option<Shard>) -> u64 {
+        let parts = u64::from(shard.map_or(1, |shard| shard.of));
+        let builds = self.build_ms + self.build_ms_max;
+        JOB_MS + TARGET_MS * self.targets + builds + (self.run_ms + self.native_ms) / parts
+    }
 }
 
 struct Items {
@@ -85,14 +112,9 @@ impl Items {
         Self { costs: costs.iter().map(|cost| cost.unwrap_or(guess)).collect(), known: is_known }
     }
 
-    /// How long a job takes: native sides are run and built once for all its targets.
+    /// How long a job takes.
     fn job_ms(&self, job: &Packed) -> u64 {
-        let parts = u64::from(job.shard.map_or(1, |shard| shard.of));
-        let of = |of: fn(&Cost) -> u64| job.targets.iter().map(move |&index| of(&self.costs[index]));
-        let runs: u64 = of(|cost| cost.run_ms).sum();
-        let native = of(|cost| cost.native_ms).max().unwrap_or(0);
-        let builds: u64 = of(|cost| cost.build_ms).sum::<u64>() + of(|cost| cost.build_ms).max().unwrap_or(0);
-        JOB_MS + TARGET_MS * job.targets.len() as u64 + builds + (runs + native) / parts
+        job.targets.iter().fold(Sum::default(), |sum, &index| sum.with(&self.costs[index])).ms(job.shard)
     }
 
     fn one(index: usize, shard: Option<Shard>) -> Packed {
@@ -108,10 +130,8 @@ impl Items {
     fn shards(&self, index: usize, limit_ms: u64) -> Option<u32> {
         let most = if self.known[index] { self.costs[index].run_ms / SHARD_MS_MIN } else { 1 };
         let most = u32::try_from(most).unwrap_or(u32::MAX).clamp(1, super::JOBS_MAX);
-        (1..=most).find(|of| {
-            let shard = Shard { index: 1, of: *of };
-            self.job_ms(&Self::one(index, Some(shard))) <= limit_ms
-        })
+        let alone = Sum::default().with(&self.costs[index]);
+        (1..=most).find(|of| alone.ms(Some(Shard { index: 1, of: *of })) <= limit_ms)
     }
 
     /// The jobs of which none takes longer, if so many are enough.
@@ -129,22 +149,37 @@ impl Items {
             return Some(packed);
         }
         // The longest first, each into the job that is then the shortest.
-        whole.sort_by_key(|&index| (std::cmp::Reverse(self.job_ms(&Self::one(index, None))), index));
-        let count = left.min(whole.len());
-        let mut bins = vec![Packed { targets: Vec::new(), shard: None, estimate_ms: None }; count];
+        let alone_ms = |index: usize| Sum::default().with(&self.costs[index]).ms(None);
+        whole.sort_by_key(|&index| (std::cmp::Reverse(alone_ms(index)), index));
+        let mut bins: Vec<(Sum, Vec<usize>)> = vec![Default::default(); left.min(whole.len())];
         for index in whole {
-            let with = |bin: &Packed| {
-                let targets = [bin.targets.as_slice(), &[index]].concat();
-                self.job_ms(&Packed { targets, ..bin.clone() })
-            };
-            let bin = bins.iter_mut().min_by_key(|bin| with(bin))?;
-            bin.targets.push(index);
+            let cost = &self.costs[index];
+            let (sum, targets) = bins.iter_mut().min_by_key(|(sum, _)| sum.with(cost).ms(None))?;
+            *sum = sum.with(cost);
+            if sum.ms(None) > limit_ms {
+                return None;
+            }
+            targets.push(index);
         }
-        for bin in &mut bins {
-            bin.targets.sort_unstable();
+        packed.extend(bins.into_iter().map(|(_, mut targets)| {
+            targets.sort_unstable();
+            Packed { targets, shard: None, estimate_ms: None }
+        }));
+        Some(packed)
+    }
+
+    /// The fewest jobs of which none takes longer, of at most so many.
+    fn fewest(&self, limit_ms: u64, jobs: u32) -> Option<Vec<Packed>> {
+        let mut best = self.within(limit_ms, jobs)?;
+        let (mut low, mut high) = (1, jobs);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.within(limit_ms, middle) {
+                Some(found) => (best, high) = (found, middle),
+                None => low = middle + 1,
+            }
         }
-        packed.extend(bins);
-        packed.iter().all(|job| self.job_ms(job) <= limit_ms).then_some(packed)
+        Some(best)
     }
 
     /// The least that the slowest of so many jobs takes.
