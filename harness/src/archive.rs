@@ -5,6 +5,7 @@
 //! the archive tells damage; it is no signature, and whoever runs what is inside trusts who made it.
 
 mod digests;
+mod known;
 mod pack;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 pub use digests::{SUMS, verify};
+pub use known::is_ours;
 pub use pack::pack;
 pub use unpack::{Limits, unpack};
 

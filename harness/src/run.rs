@@ -19,6 +19,7 @@ mod guests;
 mod judge;
 mod keep;
 mod keys;
+mod lent;
 mod nests;
 mod patience;
 mod pieces;

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use tar::EntryType;
 
-use super::{Limits, files_below, pack, relative, unpack, zstd};
+use super::{Limits, files_below, is_ours, pack, relative, unpack, zstd};
 
 /// An entry: its kind, its name as it is written, where it links to, and its bytes.
 type Entry<'a> = (EntryType, &'a str, &'a str, &'a [u8]);
@@ -139,6 +142,32 @@ fn an_archive_that_is_cut_short_or_none_is_told() {
     assert!(unpacked(&compressed(&tar_of(&[])), Limits::USUAL).unwrap_err().contains("is empty"));
 }
 
+/// A valid archive to spoil.
+fn valid() -> Vec<u8> {
+    let text: Vec<u8> = (0..2_000_u32).flat_map(|number| format!("{number} ").into_bytes()).collect();
+    compressed(&tar_of(&[(EntryType::Regular, "a", "", &text), (EntryType::Directory, "b", "", b"")]))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_are_a_panic(bytes in vec(any::<u8>(), 0..600), whole in any::<bool>()) {
+        let magic = if whole { Vec::new() } else { vec![0x28, 0xb5, 0x2f, 0xfd] };
+        let _ = unpacked(&[magic, bytes].concat(), Limits::USUAL);
+    }
+
+    #[test]
+    fn no_damage_is_a_panic(places in vec((any::<Index>(), any::<u8>()), 1..8)) {
+        let mut bytes = valid();
+        for (index, byte) in places {
+            let at = index.index(bytes.len());
+            bytes[at] = byte;
+        }
+        let _ = unpacked(&bytes, Limits::USUAL);
+    }
+}
+
 #[test]
 fn what_is_packed_is_unpacked_and_the_same_files_are_the_same_bytes() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -162,6 +191,10 @@ fn what_is_packed_is_unpacked_and_the_same_files_are_the_same_bytes() {
     fs_err::create_dir(&into).unwrap();
     unpack(&one, &into, &Limits::USUAL).unwrap();
     super::verify(&into, &one).unwrap();
+    assert!(is_ours(&one) && !is_ours(&from.join("a")));
+    let other = dir.path().join("other.tar.zst");
+    fs_err::write(&other, compressed(&tar_of(&[(EntryType::Regular, "B3SUMS.txt", "", b"1")]))).unwrap();
+    assert!(!is_ours(&other));
     let mode = |name: &str| fs_err::metadata(into.join(name)).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode("a") & 0o111, 0o111);
     assert_eq!(mode("b/c") & 0o6111, 0);

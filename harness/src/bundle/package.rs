@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::LeftOut;
+use crate::archive;
 use crate::error::{About as _, Result};
 
 /// The largest file that is taken along, and how many bytes of them.
@@ -14,12 +15,12 @@ const SECRET: [&str; 5] = [".pem", ".key", ".p12", ".pfx", "id_rsa"];
 /// Directories that tools fill.
 const BUILT: [&str; 2] = ["target", "node_modules"];
 
-/// The files below `dir` by their names there, but for Rust's sources, hidden files, what is built, archives of ours in `into`,
+/// The files below `dir` by their names there, but for Rust's sources, hidden files, what is built, archives of ours,
 /// and secrets; and what of them is left out for being large or secret.
 ///
 /// # Errors
 /// When a directory cannot be listed.
-pub fn files(dir: &Path, into: &Path) -> Result<(BTreeMap<String, PathBuf>, Vec<LeftOut>)> {
+pub fn files(dir: &Path) -> Result<(BTreeMap<String, PathBuf>, Vec<LeftOut>)> {
     let mut left = ALL_BYTES_MAX;
     let (mut files, mut left_out) = (BTreeMap::new(), Vec::new());
     let mut pending = vec![(String::new(), dir.to_owned())];
@@ -41,9 +42,8 @@ pub fn files(dir: &Path, into: &Path) -> Result<(BTreeMap<String, PathBuf>, Vec<
                 pending.push((format!("{stored}/"), path));
                 continue;
             }
-            let is_ours = here == into && name.ends_with(".tar.zst");
             let is_source = path.extension().is_some_and(|extension| extension == "rs");
-            if !path.is_file() || is_source || is_ours {
+            if !path.is_file() || is_source || archive::is_ours(&path) {
                 continue;
             }
             let bytes = fs_err::metadata(&path).map_or(0, |meta| meta.len());
@@ -77,20 +77,19 @@ mod tests {
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, bytes).unwrap();
         };
-        for name in [
-            "Cargo.toml",
-            "src/lib.rs",
-            "tests/data/in.bin",
-            "target/debug/x",
-            ".git/config",
-            "out/x.tar.zst",
-        ] {
+        for name in ["Cargo.toml", "src/lib.rs", "tests/data/in.bin", "target/debug/x", ".git/config"] {
             write(name, b"1");
         }
         write("tests/server.key", b"1");
+        write("tests/data/x.tar.zst", b"not ours");
+        let ours = BTreeMap::from([("x".to_owned(), dir.path().join("Cargo.toml"))]);
+        archive::pack(&ours, &dir.path().join("out/ours.tar.zst")).unwrap();
         fs_err::File::create(dir.path().join("huge")).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
-        let (files, left_out) = files(dir.path(), &dir.path().join("out")).unwrap();
-        assert_eq!(files.into_keys().collect::<Vec<_>>(), ["Cargo.toml", "tests/data/in.bin"]);
+        let (files, left_out) = files(dir.path()).unwrap();
+        assert_eq!(
+            files.into_keys().collect::<Vec<_>>(),
+            ["Cargo.toml", "tests/data/in.bin", "tests/data/x.tar.zst"]
+        );
         let left_out: Vec<&str> = left_out.iter().map(|it| it.what.as_str()).collect();
         assert_eq!(left_out, ["the file huge", "the file tests/server.key"]);
     }

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use triplecheck_emulators::host::LocalHost;
 
 use crate::archive::{self, Limits};
-use crate::build::ProgramKind;
+use crate::build::{Piece, ProgramKind};
 use crate::built::{self, Given, RECORD, ROOT, Record, nextest};
 use crate::bundle::LeftOut;
 use crate::error::{About as _, Error, Result};
 use crate::manifest::{self, Manifest, Project};
+use crate::plan::Origin;
 use crate::run::{Observer, Run, build_only};
 
 /// Builds, and packs what was built where that is asked for; the exit status.
@@ -27,17 +28,25 @@ pub(super) fn build(
     if run.stop.is_stopped() {
         return Err(Error::interrupted());
     }
-    let programs = built.pieces.iter().filter(|(_, piece)| piece.kind != ProgramKind::HostOnly).count();
+    // A command of the host's is nothing that was built, and neither is what cargo will build itself.
+    let is_built = |(suite, piece): &&(usize, Piece)| {
+        let is_command = matches!(run.plan.suites[*suite].origin, Origin::Command { .. });
+        !is_command && matches!(piece.kind, ProgramKind::Plain | ProgramKind::CargoTest { .. })
+    };
+    let programs = built.pieces.iter().filter(is_built).count();
     let targets = run.plan.targets.len();
     let many = if targets == 1 { "" } else { "s" };
     let mut text = format!("{programs} programs for {targets} target{many} and the host\n");
+    let mut not_run = built.not_run.clone();
     if let Some(to) = to {
-        let left_out = pack::pack(project, run.plan, &built, host, to)?;
+        let record = pack::pack(project, run.plan, &built, host, to)?;
         let bytes = fs_err::metadata(to).map_or(0, |meta| meta.len());
         text.push_str(&format!("archive {} ({} KiB)\n", to.display(), bytes.div_ceil(1024)));
-        for LeftOut { what, why } in left_out {
+        for LeftOut { what, why } in record.left_out {
             text.push_str(&format!("  without {what}: {why}\n"));
         }
+        // Some is built and cannot be packed.
+        not_run = record.not_run;
         text.push_str(&format!(
             "run it elsewhere: triplecheck run --from {}\n",
             crate::shell::quote(&to.display().to_string())
@@ -51,7 +60,7 @@ pub(super) fn build(
             failure.text.trim_end()
         ));
     }
-    for not_run in &built.not_run {
+    for not_run in &not_run {
         text.push_str(&format!("not built: {} for {}: {}\n", not_run.suite, not_run.target, not_run.reason));
         text.extend(not_run.fix.iter().map(|fix| format!("  try: {fix}\n")));
     }
@@ -191,7 +200,8 @@ fn told_of_paths(given: &Given, now: &Path, was: &str) -> bool {
     !told.is_empty()
 }
 
-fn note(text: &str) {
+/// Says what is no error and should be known.
+pub(super) fn note(text: &str) {
     // Where nobody listens, the run is no other.
     let _ = writeln!(anstream::stderr(), "note: {text}");
 }

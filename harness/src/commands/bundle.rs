@@ -81,7 +81,7 @@ impl Maker<'_> {
             .tempdir()
             .map_err(|error| Error::world("cannot make a temporary directory").caused_by(error))?;
         let staged = stage.path();
-        let bundle = self.stage(&single, (named, finding), staged, into);
+        let bundle = self.stage(&single, (named, finding), staged);
         single.finish()?;
         let (mut bundle, recipe) = bundle?;
         let plan = run::bundle_plan(self.host, &bundle, staged, self.request.options.clone())?;
@@ -105,7 +105,6 @@ impl Maker<'_> {
         single: &Single<'_>,
         (named, finding): (Named<'_>, Option<&Cell>),
         stage: &Path,
-        into: &Path,
     ) -> Result<(Bundle, Option<scripts::Recipe>)> {
         let (target, native) = (&single.target, single.native()?);
         if matches!(target.launch.emulator.kind, Kind::Remote | Kind::Custom) {
@@ -135,7 +134,7 @@ impl Maker<'_> {
             for value in env.values_mut().filter(|value| value.starts_with(&was)) {
                 *value = value.replacen(&was, PACKAGE, 1);
             }
-            let (files, missing) = package::files(dir, into)?;
+            let (files, missing) = package::files(dir)?;
             left_out.extend(missing);
             for (name, path) in files {
                 run::copy(&path, &stage.join("package").join(name))?;

@@ -99,6 +99,11 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         follow_up.confirm(emulator, &mut summary, &mut progress)?;
     }
     progress.finish();
+    if board.has_lent() {
+        super::built::note(
+            "native programs ran with the libraries of the archive: this machine's do not suit them",
+        );
+    }
     let text = if args.json {
         report::json::render(&summary, args.require)?
     } else {

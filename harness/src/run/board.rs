@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub struct Board {
     state: Mutex<State>,
+    /// Whether native programs ran with the libraries that came with them.
+    lent: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +88,16 @@ pub(crate) struct Seat<'a> {
 }
 
 impl Board {
+    /// Notes that a native program ran with the libraries that came with it, because the host's did not suit it.
+    pub(crate) fn lend(&self) {
+        self.lent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether one did.
+    pub fn has_lent(&self) -> bool {
+        self.lent.load(Ordering::Relaxed)
+    }
+
     /// Puts a guest on the board, its number given here.
     pub(crate) fn sit(&self, running: Running) -> Seat<'_> {
         let mut state = self.lock();

@@ -4,9 +4,8 @@
 //! What is surprising: the native program may be for another machine than this one. Then what is recorded of it stands in
 //! for it, and that is said.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use triplecheck_emulators::host::Host;
@@ -121,7 +120,7 @@ impl<'a> Single<'a> {
     /// When the target's side cannot be started here.
     pub(crate) fn show(&self, bundle: &Bundle, dir: &Path) -> Result<Shown> {
         let (native, remark) = self.native_side(bundle, dir)?;
-        let (target, kind) = self.observe(&self.starter, bundle, &self.target)?;
+        let (target, kind) = self.observe(bundle, &self.target)?;
         let recorded_host = Target::parse(&bundle.machine.triple).map_err(crate::plan::unknown_triple)?;
         let native_target = self.native.as_ref().map_or(&recorded_host, |ready| &ready.target);
         let runs = Runs {
@@ -142,14 +141,11 @@ impl<'a> Single<'a> {
 
     fn native_side(&self, bundle: &Bundle, dir: &Path) -> Result<(Observation, Option<String>)> {
         let why = match &self.native {
-            Ok(ready) => match self.observe(&self.starter, bundle, ready) {
-                Ok((seen, _)) if !is_refused(&seen) => return Ok((seen, None)),
-                Ok(_) => {
-                    if let Some(seen) = self.with_own_loader(bundle, dir, ready)? {
-                        let remark = "the native side ran with the libraries of the bundle: this machine's do not suit it";
-                        return Ok((seen, Some(remark.to_owned())));
-                    }
-                    "this machine's libraries do not suit it".to_owned()
+            Ok(ready) => match self.observe(bundle, ready) {
+                Ok((seen, _)) => {
+                    let remark =
+                        "the native side ran with the libraries of the bundle: this machine's do not suit it";
+                    return Ok((seen, self.starter.has_lent().then(|| remark.to_owned())));
                 }
                 Err(error) => error.sentence(),
             },
@@ -166,32 +162,7 @@ impl<'a> Single<'a> {
         ))
     }
 
-    /// The native side under the loader that came with it.
-    fn with_own_loader(&self, bundle: &Bundle, dir: &Path, ready: &Ready) -> Result<Option<Observation>> {
-        let (Some(root), Some(loader)) = (&bundle.native.root, &bundle.native.loader) else {
-            return Ok(None);
-        };
-        let libraries = bundle.native.libraries.iter().map(|name| dir.join(name));
-        let below = archive::files_below(&dir.join(root))?;
-        let dirs: BTreeSet<PathBuf> =
-            below.values().filter_map(|path| path.parent().map(Path::to_path_buf)).collect();
-        let path = std::env::join_paths(libraries.chain(dirs))
-            .map_err(|error| Error::world("cannot name the libraries of the bundle").caused_by(error))?;
-        let loader = dir.join(loader);
-        if bundle.native.file.is_empty() || !loader.is_file() {
-            return Ok(None);
-        }
-        let words: Vec<OsString> = vec![loader.into(), "--library-path".into(), path];
-        let mut ready = ready.clone();
-        ready.planned.options = Options { custom: Some(words), ..Options::default() };
-        // What was decided about this program is kept by the one that started it before.
-        let starter = Starter::with_environment(self.starter.run(), of_this_machine())?;
-        let seen = self.observe(&starter, bundle, &ready).map(|(seen, _)| seen);
-        starter.finish()?;
-        Ok(seen.ok().filter(|seen| !is_refused(seen)))
-    }
-
-    fn observe(&self, starter: &Starter<'_>, bundle: &Bundle, ready: &Ready) -> Result<(Observation, Kind)> {
+    fn observe(&self, bundle: &Bundle, ready: &Ready) -> Result<(Observation, Kind)> {
         let triple = ready.target.to_string();
         let label = Label {
             suite: &bundle.suite,
@@ -211,7 +182,7 @@ impl<'a> Single<'a> {
             label,
             varied: false,
         };
-        match starter.start(&ready.planned, &start)? {
+        match self.starter.start(&ready.planned, &start)? {
             Started::Ran(observation, kind) => match &observation.end {
                 End::Interrupted => Err(Error::interrupted()),
                 End::NotStarted { why } => {
@@ -255,14 +226,6 @@ fn other_machine(there: &str, here: &Target) -> Option<String> {
         (there.arch, there.os) == (here.arch, here.os)
     });
     (!same).then(|| format!("it is for {there}, and this machine is {here}"))
-}
-
-/// Whether the loader refused the program: a library is missing, or too old.
-fn is_refused(seen: &Observation) -> bool {
-    let text = String::from_utf8_lossy(&seen.stderr);
-    let refused = text.contains("error while loading shared libraries")
-        || text.contains("version `") && text.contains("' not found (required by");
-    refused && matches!(seen.end, End::Exited { code: 1 | 127 })
 }
 
 /// Copies a file, and makes the directories above it.

@@ -14,6 +14,7 @@ use triplecheck_emulators::launch::{CommandLine, Emulator, EnvChange, Guest, Kin
 use triplecheck_emulators::lookup::{Decision, lookup};
 
 use super::board::Label;
+use super::lent;
 use super::nests::Nests;
 use super::preparations::Preparations;
 use super::sentinels::Sentinels;
@@ -103,11 +104,6 @@ impl<'a> Starter<'a> {
         })
     }
 
-    /// The run whose guests it starts.
-    pub(super) fn run(&self) -> &'a Run<'a> {
-        self.run
-    }
-
     /// Runs a guest to its end.
     pub(crate) fn start(&self, planned: &PlannedTarget, start: &Start<'_>) -> Result<Started> {
         let decision = self.decide(planned, start.program);
@@ -125,7 +121,22 @@ impl<'a> Starter<'a> {
             return Ok(Started::Blocked(blocked));
         }
         self.started.fetch_add(1, Ordering::Relaxed);
-        Ok(Started::Ran(Box::new(self.observe(launch, planned, start)?), launch.emulator.kind))
+        let mut observation = self.observe(launch, planned, start)?;
+        let is_host = planned.target.to_string() == self.run.host.triple() && launch.prefix.is_empty();
+        if let Some(refusal) = lent::refusal(&observation)
+            && is_host
+            && !planned.options.sysroots.is_empty()
+        {
+            let Some(own) = lent::launch(&planned.options, start.program, launch) else {
+                return Ok(Started::Blocked(unsuited(&refusal)));
+            };
+            observation = self.observe(&own, planned, start)?;
+            if let Some(refusal) = lent::refusal(&observation) {
+                return Ok(Started::Blocked(unsuited(&refusal)));
+            }
+            self.run.board.lend();
+        }
+        Ok(Started::Ran(Box::new(observation), launch.emulator.kind))
     }
 
     /// Makes the emulator of a program ready before it is needed. What is wrong is told when it is.
@@ -242,6 +253,11 @@ impl<'a> Starter<'a> {
     /// The machine that we run on.
     pub(super) fn host(&self) -> &dyn Host {
         self.run.host
+    }
+
+    /// Whether native programs ran with the libraries that came with them.
+    pub(super) fn has_lent(&self) -> bool {
+        self.run.board.has_lent()
     }
 
     /// How many guests were started.
@@ -449,6 +465,11 @@ fn environment() -> Vec<(OsString, OsString)> {
 /// The complete environment in which a launch is started outside of a run.
 pub(crate) fn launch_environment(command: &CommandLine) -> Vec<(OsString, OsString)> {
     apply(environment(), Vec::new(), command)
+}
+
+/// That neither the host's libraries nor those that came with a program suit it.
+fn unsuited(refusal: &str) -> Blocked {
+    Blocked { reason: format!("this machine's libraries do not suit it: {refusal}"), fix: None }
 }
 
 /// How it is run, or why it cannot be.

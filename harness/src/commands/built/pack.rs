@@ -15,19 +15,19 @@ use crate::built::{self, Failure, Place, Program, RECORD, ROOT, Record, Sysroot,
 use crate::bundle::{LeftOut, gather, package};
 use crate::date::Date;
 use crate::error::{About as _, Error, Result};
+use crate::events::NotRun;
 use crate::manifest::Project;
 use crate::plan::Plan;
 use crate::run::Built;
 
-/// Packs what was built; what is not in the archive.
+/// Packs what was built; the record of it.
 pub(super) fn pack(
     project: &Project,
     plan: &Plan,
     built: &Built,
     host: &LocalHost,
     to: &Path,
-) -> Result<Vec<LeftOut>> {
-    let into = to.parent().unwrap_or(Path::new("/"));
+) -> Result<Record> {
     let mut packing = Packing {
         project,
         host,
@@ -36,7 +36,7 @@ pub(super) fn pack(
         sysroots: BTreeMap::new(),
         left_out: Vec::new(),
     };
-    packing.place(&project.root, into)?;
+    packing.place(&project.root)?;
     let (mut programs, mut seen) = (Vec::new(), BTreeSet::new());
     let mut not_run = built.not_run.clone();
     for (index, piece) in &built.pieces {
@@ -50,7 +50,7 @@ pub(super) fn pack(
         }
         if let ProgramKind::CargoDoc { .. } = piece.kind {
             let reason = "documentation tests are built and run by cargo itself, and are in no archive";
-            let blocked = |target: &str| crate::events::NotRun {
+            let blocked = |target: &str| NotRun {
                 suite: suite.name.clone(),
                 case: "*".to_owned(),
                 target: target.to_owned(),
@@ -59,10 +59,14 @@ pub(super) fn pack(
                 verdict: crate::verdict::Verdict::NotRun,
                 declared: true,
             };
-            not_run.extend(plan.targets.iter().map(|planned| blocked(&planned.target.to_string())));
+            let all = plan.targets.iter().map(|planned| blocked(&planned.target.to_string()));
+            let is_new =
+                |new: &NotRun| !not_run.iter().any(|it| (&it.suite, &it.target) == (&new.suite, &new.target));
+            let new: Vec<NotRun> = all.filter(is_new).collect();
+            not_run.extend(new);
             continue;
         }
-        programs.push(packing.program(&suite.name, piece, &triple, into)?);
+        programs.push(packing.program(&suite.name, piece, &triple)?);
     }
     for case in plan
         .suites
@@ -102,7 +106,7 @@ pub(super) fn pack(
     fs_err::write(written.path(), text).about("write", written.path())?;
     files.insert(RECORD.to_owned(), written.path().to_owned());
     archive::pack(&files, to)?;
-    Ok(record.left_out)
+    Ok(record)
 }
 
 /// An archive that is being made.
@@ -117,13 +121,13 @@ struct Packing<'a> {
 
 impl Packing<'_> {
     /// The archive's directory for one of this machine, with its files, unless it lies in one that is there already.
-    fn place(&mut self, dir: &Path, into: &Path) -> Result<()> {
+    fn place(&mut self, dir: &Path) -> Result<()> {
         if self.places.iter().any(|place| dir.starts_with(&place.was)) {
             return Ok(());
         }
         let number = self.places.len();
         let name = if number == 0 { ROOT.to_owned() } else { format!("other/{number}") };
-        let (files, left_out) = package::files(dir, into)?;
+        let (files, left_out) = package::files(dir)?;
         self.files.extend(files.into_iter().map(|(file, path)| (format!("{name}/{file}"), path)));
         self.left_out.extend(left_out);
         self.places.push(Place { was: dir.display().to_string(), dir: name });
@@ -145,7 +149,7 @@ impl Packing<'_> {
         Ok(format!("programs/{}/{name}", &digest[..16]))
     }
 
-    fn program(&mut self, suite: &str, piece: &Piece, triple: &str, into: &Path) -> Result<Program> {
+    fn program(&mut self, suite: &str, piece: &Piece, triple: &str) -> Result<Program> {
         let mut program = Program {
             suite: suite.to_owned(),
             id: piece.id.clone(),
@@ -158,7 +162,7 @@ impl Packing<'_> {
             return Ok(program);
         }
         if let ProgramKind::CargoTest { package_dir, env, libtest } = &piece.kind {
-            self.place(package_dir, into)?;
+            self.place(package_dir)?;
             let package_dir = package_dir.display().to_string();
             program.test = Some(Test { package_dir, env: env.clone(), libtest: *libtest });
         }
