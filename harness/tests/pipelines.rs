@@ -169,17 +169,19 @@ fn the_steps_of_the_github_workflow_give_the_report_of_one_machine() {
     assert_eq!(matrix.len(), 2, "nothing is known of the targets yet");
     let tool = place.join("triplecheck-tool");
     uploaded(&tool.join("bin"));
-    let parts = ci.work.path().join("triplecheck-parts");
+    let parts = ci.work.path().join("triplecheck-downloads");
     for (index, job) in matrix.iter().enumerate() {
         let place = ci.checkout(job["name"].as_str().unwrap(), &[&tool]);
         for script in &jobs["test"] {
             let script = script.replace("${{ matrix.args }}", job["args"].as_str().unwrap());
+            let script = script.replace("${{ strategy.job-index }}", &index.to_string());
             let run = bash(&ci, &place, &script, &[]);
             assert!(matches!(run.code, Some(0 | 1)), "{}{}", run.stdout, run.stderr);
         }
         let part = parts.join(format!("triplecheck-part-{index}"));
-        std::fs::create_dir_all(&parts).unwrap();
-        std::fs::rename(place.join("triplecheck-parts"), part).unwrap();
+        std::fs::create_dir_all(&part).unwrap();
+        let archive = "triplecheck-part.tar.gz";
+        std::fs::copy(place.join(archive), part.join(archive)).unwrap();
     }
     let place = ci.checkout("report", &[&tool, &parts]);
     let summary = ci.work.path().join("summary.md");
