@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Ran, ran, runs, triplecheck, write};
 use triplecheck::archive::{Limits, unpack};
 
@@ -217,5 +217,58 @@ fn what_is_no_whole_bundle_is_refused_before_anything_runs() {
         let run = ran(triplecheck().arg("repro").arg(name).current_dir(dir.path()));
         assert_eq!((run.code, run.stdout.as_str()), (Some(code), ""), "{name}: {}", run.stderr);
         assert!(run.stderr.contains(words), "`{words}` is not in: {}", run.stderr);
+    }
+}
+
+/// A bundle by hand: `change` spoils its record, which is otherwise whole.
+fn by_hand(dir: &Path, name: &str, change: &dyn Fn(&mut Value)) -> PathBuf {
+    let host = ran(triplecheck().args(["which", "--json", "/bin/sh"]));
+    let host: Value = serde_json::from_str(&host.stdout).expect("`which --json` is JSON");
+    let machine = json!({"triple": host["host"], "kernel": "0", "processor": "none"});
+    let program = json!({"file": "target/sh", "root": null, "libraries": null, "loader": null});
+    let mut record = json!({
+        "schema": 1, "id": "x", "version": "0", "made": "2026-11-26", "suite": "c", "case": "x", "target": host["host"],
+        "machine": machine, "rustc": null, "judged_by": "output", "program": program, "native": program,
+        "emulator": {"kind": "native", "program": null, "version": null, "cpu": null},
+        "args": ["-c", "echo $A"], "stdin": null, "package": null, "files": [], "env": {"A": "b"}, "left_out": [],
+        "deadline_ms": 10000, "finding": null, "seen": null,
+        "compare": {
+            "stdout": "text", "stderr": "text", "normalise": [], "rules_version": 2,
+            "float": {"ulps": 0, "abs": 0.0, "rel": 0.0, "single": false, "zeros_equal": false},
+        },
+    });
+    change(&mut record);
+    let json = dir.join("bundle.json");
+    std::fs::write(&json, record.to_string()).expect("it is written");
+    let files = [("bundle.json", json), ("target/sh", PathBuf::from("/bin/sh"))];
+    let files = files.map(|(name, path)| (name.to_owned(), path)).into();
+    let bundle = dir.join(name).with_extension("tar.zst");
+    triplecheck::archive::pack(&files, &bundle).expect("it is packed");
+    bundle
+}
+
+#[test]
+fn a_record_that_somebody_wrote_by_hand_is_no_danger() {
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let whole = ran(triplecheck().arg("repro").arg(by_hand(dir.path(), "whole", &|_| ())));
+    assert_eq!(whole.code, Some(0), "{}\n{}", whole.stdout, whole.stderr);
+    assert!(whole.stdout.ends_with("it does not repeat here\n"), "{}", whole.stdout);
+    for (name, pointer, value, code, part) in [
+        ("out", "/program/file", json!("../../../bin/sh"), 2, "names a path that leads out of it"),
+        ("rooted", "/native/root", json!("/"), 2, "names a path that leads out of it"),
+        ("input", "/stdin", json!("/etc/passwd"), 2, "names a path that leads out of it"),
+        ("place", "/package", json!({"dir": "..", "was": "/"}), 2, "names a path that leads out of it"),
+        ("absent", "/program/file", json!("target/none"), 69, "target/none"),
+        ("triple", "/target", json!("no-such-machine"), 2, "no-such-machine"),
+        ("variable", "/env", json!({"A=B": "c"}), 2, "names a variable that cannot be one"),
+        ("nul", "/args/1", json!("a\0b"), 2, "holds a word that cannot be passed"),
+        ("value", "/env/A", json!("a\0b"), 2, "holds a word that cannot be passed"),
+        ("rule", "/compare/normalise", json!([["(", ""]]), 2, "has a damaged rule"),
+        ("kind", "/judged_by", json!("luck"), 2, "has a damaged `bundle.json`"),
+    ] {
+        let spoil = |record: &mut Value| *record.pointer_mut(pointer).expect("it is there") = value.clone();
+        let run = ran(triplecheck().arg("repro").arg(by_hand(dir.path(), name, &spoil)));
+        assert_eq!((run.code, run.stdout.as_str()), (Some(code), ""), "{name}: {}", run.stderr);
+        assert!(run.stderr.contains(part), "{name}: `{part}` is not in: {}", run.stderr);
     }
 }

@@ -44,6 +44,10 @@ pub fn read(file: &Path, into: &Path) -> Result<Bundle> {
     if let Some(name) = bundle.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
         return Err(problem(&format!("names a variable that cannot be one: `{}`", name.escape_debug())));
     }
+    let words = bundle.args.iter().chain(bundle.env.values());
+    if let Some(word) = words.into_iter().find(|word| word.contains('\0')) {
+        return Err(problem(&format!("holds a word that cannot be passed: `{}`", word.escape_debug())));
+    }
     Ok(bundle)
 }
 
