@@ -132,8 +132,8 @@ fn a_c_program_fails_again_where_there_is_neither_source_nor_compiler() {
 fn cargo_project(project: &Path) {
     let manifest = "[package]\nname = \"codec\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n[profile.dev]\ndebug = false\n";
     let it = "#[test]\nfn order() {\n  let text = std::fs::read_to_string(\"tests/n.txt\").unwrap();\n  \
-        let me = std::env::current_exe().unwrap();\n  let dir = me.parent().unwrap().parent().unwrap();\n  \
-        let tool = std::process::Command::new(dir.join(\"tool\")).output().unwrap();\n  assert_eq!(tool.stdout, b\"tool\\n\");\n  \
+        let tool = std::env::var(\"CARGO_BIN_EXE_tool\").unwrap_or(env!(\"CARGO_BIN_EXE_tool\").into());\n  \
+        let tool = std::process::Command::new(tool).output().unwrap();\n  assert_eq!(tool.stdout, b\"tool\\n\");\n  \
         assert_eq!(u32::from_ne_bytes([3, 0, 0, 0]).to_string(), text.trim());\n}\n\n#[test]\nfn order_too() { println!(\"another one\"); }\n";
     let lib = "#[test]\nfn width() { assert_eq!(std::env::consts::FAMILY, \"unix\"); }\n";
     write(
@@ -169,6 +169,8 @@ fn exactly_one_test_fails_again_under_every_kind_of_emulator() {
             .arg(&kept));
         assert_eq!(made.code, Some(0), "{target}: {}", made.stderr);
         let bundle = PathBuf::from(made.stdout.trim_end());
+        let built = project.path().join("target");
+        std::fs::rename(&built, project.path().join("hidden")).expect("what was built is not there");
         let again = elsewhere.repro(&bundle, &["--json"]);
         let told: Value = serde_json::from_str(&again.stdout)
             .unwrap_or_else(|error| panic!("{target}: {error}\n{}\n{}", again.stdout, again.stderr));
@@ -181,6 +183,13 @@ fn exactly_one_test_fails_again_under_every_kind_of_emulator() {
         unpack(&bundle, &unpacked, &Limits::USUAL).expect("a bundle of ours is unpacked");
         let seen = std::fs::read_to_string(unpacked.join("observed/target/stdout")).expect("it is there");
         assert!(seen.contains("running 1 test\n") && !seen.contains("another one"), "{seen}");
+        let emulator = elsewhere.emulator.clone().unwrap_or_default();
+        if target == S390X {
+            let env = [("EMULATOR", emulator.as_path())];
+            assert_eq!(script(&unpacked, &["run.sh", "native"], Path::new("/"), &env), Some(0));
+            assert_eq!(script(&unpacked, &["run.sh"], Path::new("/"), &env), Some(101));
+        }
+        std::fs::rename(project.path().join("hidden"), &built).expect("it is there again");
         let files = bundles(&unpacked.join("package/tests"));
         assert_eq!(files, [unpacked.join("package/tests/n.txt")], "no source is in it");
     }

@@ -189,3 +189,47 @@ fn name(package: &str, binary: &RustBinary, several: bool) -> String {
     let binary = (!is_library).then_some(binary.binary_name.as_str());
     package.into_iter().chain(binary).collect::<Vec<_>>().join("::")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn triples(meta: &str) -> (String, String) {
+        let text = format!("{{\"target-directory\": \"/t\"{meta}}}");
+        let meta: BuildMeta = serde_json::from_str(&text).unwrap();
+        let Triples { host, target } = Triples::of(&meta, "here");
+        (host, target)
+    }
+
+    #[test]
+    fn triples_are_read_as_every_version_has_them() {
+        let platform = |triple: &str| format!("{{\"platform\": {{\"triple\": \"{triple}\"}}}}");
+        let new = |targets: &str| {
+            let host = platform("there");
+            format!(
+                ", \"platforms\": {{\"host\": {host}, \"targets\": [{targets}]}}, \"target-platform\": null"
+            )
+        };
+        assert_eq!(triples(&new(&platform("s390x"))), ("there".into(), "s390x".into()));
+        assert_eq!(triples(&new("")), ("there".into(), "there".into()));
+        assert_eq!(triples(", \"target-platform\": \"s390x\""), ("here".into(), "s390x".into()));
+        assert_eq!(triples(""), ("here".into(), "here".into()));
+    }
+
+    #[test]
+    fn tests_stand_under_the_names_that_a_build_gives_them() {
+        let name = |kind: &str, several| {
+            let binary = RustBinary {
+                binary_name: "it".into(),
+                package_id: "p".into(),
+                kind: kind.into(),
+                binary_path: "/t/it".into(),
+                build_platform: "target".into(),
+            };
+            name("codec", &binary, several)
+        };
+        assert_eq!((name("lib", false).as_str(), name("lib", true).as_str()), ("", "codec"));
+        assert_eq!((name("test", false).as_str(), name("bin", true).as_str()), ("it", "codec::it"));
+    }
+}

@@ -16,6 +16,8 @@ pub struct Start<'a> {
     pub command: &'a CommandLine,
     /// The kind of its emulator.
     pub kind: Kind,
+    /// Variables that name the programs of a test's package, with paths below that directory.
+    pub programs: &'a [(String, String)],
 }
 
 /// What makes a program anew from its source.
@@ -73,6 +75,7 @@ fn side(bundle: &Bundle, stage: &Path, start: Start<'_>, name: &str) -> String {
     let words: Vec<String> = start.command.args.iter().map(|arg| word(&arg.to_string_lossy())).collect();
     let mut text = format!("  program=${{PROGRAM-$here/{}}}\n", of_side.file);
     let mut env = environment(bundle);
+    env.extend(start.programs.iter().map(|(name, path)| format!("{name}={}", within(path, &place))));
     let args: Vec<String> = bundle.args.iter().map(|arg| quote(arg)).collect();
     let args = args.join(" ");
     match start.kind {

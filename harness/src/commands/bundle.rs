@@ -9,7 +9,7 @@ use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::Options;
 
 use crate::archive;
-use crate::built::Given;
+use crate::built::{self, Given};
 use crate::bundle::gather::{self, Gathered};
 use crate::bundle::scripts::{self, Start};
 use crate::bundle::{
@@ -220,8 +220,13 @@ fn show(
     });
     let start = |ready: &Ready| (ready.command(&[]), ready.launch.emulator.kind);
     let ((target, kind), (native, native_kind)) = (start(&single.target), start(single.native()?));
-    let target = Start { command: &target, kind };
-    let native = Start { command: &native, kind: native_kind };
+    let programs = |ready: &Ready| {
+        let is_test = bundle.package.is_some();
+        if is_test { built::programs_beside(&ready.program) } else { Vec::new() }
+    };
+    let (of_target, of_native) = (programs(&single.target), programs(single.native()?));
+    let target = Start { command: &target, kind, programs: &of_target };
+    let native = Start { command: &native, kind: native_kind, programs: &of_native };
     script(&stage.join("run.sh"), &scripts::run(bundle, stage, target, native))?;
     script(&stage.join("interesting.sh"), &scripts::interesting(bundle, recipe))?;
     if kind == Kind::Wasi {

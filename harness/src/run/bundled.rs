@@ -19,6 +19,7 @@ use super::cell::{Start, Started, Starter};
 use super::judge::{self, Judged, Runs};
 use super::single::{Call, Ready, Single, cannot};
 use crate::archive;
+use crate::built;
 use crate::bundle::{Bundle, JudgedBy, PACKAGE, Program};
 use crate::compare::Noise;
 use crate::error::{About as _, Error, Result};
@@ -103,7 +104,11 @@ impl<'a> Single<'a> {
             }
             let here = cwd.display().to_string();
             let env = bundle.env.iter().map(|(name, value)| (name.clone(), value.replace(PACKAGE, &here)));
-            Ready::new(&starter, planned, &dir.join(&program.file), (&call, env.collect()), (cwd, tmp))
+            let file = dir.join(&program.file);
+            // What is compiled in leads to where it was built; the variables lead here.
+            let beside = package.iter().flat_map(|_| built::programs_beside(&file));
+            let env = env.chain(beside).collect();
+            Ready::new(&starter, planned, &file, (&call, env), (cwd, tmp))
                 .map_err(|blocked| cannot(&blocked, &planned.target))
         };
         let target = ready(planned, &bundle.program, "target")?;
