@@ -127,6 +127,40 @@ fn a_c_program_fails_again_where_there_is_neither_source_nor_compiler() {
     assert_eq!(script(&unpacked, &["interesting.sh"], elsewhere.dir.path(), &env), Some(1));
 }
 
+#[test]
+fn a_file_that_differs_is_what_a_reducer_keeps() {
+    if !runs(S390X) {
+        return;
+    }
+    let project = tempfile::tempdir().expect("a temporary directory can be made");
+    let manifest = format!(
+        "targets = [\"{S390X}\"]\n[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"*.c\"\ncases = [{{ files = [\"*.bin\"] }}]\n"
+    );
+    let source = "#include <stdio.h>\nint main(void) {\n  int one = 1;\n  FILE *f = fopen(\"out.bin\", \"w\");\n  fwrite(&one, 1, sizeof one, f);\n  return fclose(f);\n}\n";
+    write(project.path(), &[("triplecheck.toml", manifest.as_str()), ("made.c", source)]);
+    let elsewhere = Elsewhere::new(S390X);
+    let here = elsewhere.dir.path();
+    let words = ["repro", "c::made", "-t", S390X, "--bundle"];
+    let made = ran(triplecheck().arg("-C").arg(project.path()).args(words).arg(here));
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let unpacked = here.join("unpacked");
+    std::fs::create_dir(&unpacked).expect("it can be made");
+    let bundle = PathBuf::from(made.stdout.trim_end());
+    unpack(&bundle, &unpacked, &Limits::USUAL).expect("a bundle of ours is unpacked");
+    let kept = |side: &str| std::fs::read(unpacked.join("observed").join(side).join("files/out.bin")).ok();
+    assert_eq!((kept("native"), kept("target")), (Some(vec![1, 0, 0, 0]), Some(vec![0, 0, 0, 1])));
+    let emulator = elsewhere.emulator.clone().unwrap_or_default();
+    let env = [("EMULATOR", emulator.as_path())];
+    for (text, status) in [
+        (source.to_owned(), 0),
+        (source.replace("int one", "char one"), 1),
+        (source.replace("out.bin", "other"), 1),
+    ] {
+        std::fs::write(here.join("made.c"), &text).expect("it is written");
+        assert_eq!(script(&unpacked, &["interesting.sh"], here, &env), Some(status), "{text}");
+    }
+}
+
 /// A test that fails with the byte order, needs a file beside it and starts a program of its package; and one that fails
 /// with the width of a word.
 fn cargo_project(project: &Path) {

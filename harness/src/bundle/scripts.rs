@@ -41,7 +41,9 @@ pub fn run(bundle: &Bundle, stage: &Path, target: Start<'_>, native: Start<'_>) 
     let mut text = String::from("#!/bin/sh\n");
     text.push_str(&comment(&account(bundle)));
     text.push_str("# `./run.sh` runs it on its target, `./run.sh native` natively; output and status are the program's own.\n");
-    text.push_str("# PROGRAM=FILE runs another program in its place.\n");
+    text.push_str(
+        "# PROGRAM=FILE runs another program in its place, KEEP=DIR keeps the files that it makes.\n",
+    );
     text.push_str(HEAD);
     if let Some(package) = &bundle.package {
         text.push_str(&format!("cp -R \"$here\"/{} \"$work/package\" || exit\n", quote(&package.dir)));
@@ -54,13 +56,14 @@ pub fn run(bundle: &Bundle, stage: &Path, target: Start<'_>, native: Start<'_>) 
     text.push_str(&format!("exec <{input}\ncase ${{1-target}} in\n"));
     text.push_str(&format!("target)\n{}  ;;\n", side(bundle, stage, target, "target")));
     text.push_str(&format!("native)\n{}  ;;\n", side(bundle, stage, native, "native")));
-    text.push_str("*)\n  echo 'usage: run.sh [target|native]' >&2\n  exit 2\n  ;;\nesac\n");
+    text.push_str("*)\n  echo 'usage: run.sh [target|native]' >&2\n  exit 2\n  ;;\nesac\nstatus=$?\n");
+    text.push_str("[ -z \"${KEEP-}\" ] || cp -R . \"$KEEP\"\nexit $status\n");
     text
 }
 
 /// Finds the bundle, and makes a place that is gone afterwards.
 const HEAD: &str = "here=$(cd \"$(dirname \"$0\")\" && pwd) || exit\nwork=$(mktemp -d) || exit\n\
-    trap 'cd / && rm -rf \"$work\"' EXIT\nmkdir \"$work/cwd\" \"$work/tmp\" || exit\n";
+    trap 'cd / && rm -rf \"$work\"' EXIT\ntrap 'exit 143' HUP INT TERM\nmkdir \"$work/cwd\" \"$work/tmp\" || exit\n";
 
 /// A prefix of its own, whose server is gone before it is.
 const WINE: &str = "  prefix=${WINEPREFIX-$work/wine}\n  [ -n \"${WINEPREFIX-}\" ] || trap 'for server in wineserver /usr/lib/wine/wineserver; do\n    \
@@ -209,7 +212,7 @@ pub fn interesting(bundle: &Bundle, recipe: Option<&Recipe>) -> String {
     }
     let limit = (bundle.deadline_ms / 1000).clamp(1, 60);
     text.push_str(&format!(
-        "run() {{\n  PROGRAM=$work/$1 timeout {limit} \"$here/run.sh\" \"$1\" >\"$work/$1.out\" 2>\"$work/$1.err\"\n}}\n"
+        "run() {{\n  mkdir \"$work/$1.d\" || exit\n  PROGRAM=$work/$1 KEEP=$work/$1.d timeout {limit} \"$here/run.sh\" \"$1\" >\"$work/$1.out\" 2>\"$work/$1.err\"\n}}\n"
     ));
     let ends = bundle.seen.as_ref().map(|seen| (status(&seen.native.end), status(&seen.target.end)));
     let (native, target) = ends.unwrap_or((0, 1));
@@ -217,11 +220,26 @@ pub fn interesting(bundle: &Bundle, recipe: Option<&Recipe>) -> String {
         "run native\n[ $? -eq {native} ] || exit 1\nrun target\n[ $? -eq {target} ] || exit 1\n"
     ));
     if native == target {
-        text.push_str("# Both end alike: what they print differs.\n! cmp -s \"$work/native.out\" \"$work/target.out\"\n");
+        let places = bundle.seen.iter().flat_map(|seen| &seen.differences).map(|it| it.place.as_str());
+        text.push_str(&differing(places.into_iter().next().unwrap_or("stdout")));
     } else {
         text.push_str("exit 0\n");
     }
     text
+}
+
+/// Status 0 where what differed, `stdout`, `stderr` or `file NAME`, still does; of two that are not there nothing does.
+fn differing(place: &str) -> String {
+    let name = match place.strip_prefix("file ") {
+        Some(name) => format!("d/{}", quote(name)),
+        None if place == "stderr" => "err".to_owned(),
+        None => "out".to_owned(),
+    };
+    let [native, target] = ["native", "target"].map(|side| format!("\"$work\"/{side}.{name}"));
+    format!(
+        "# Both end alike: {} differs.\n[ -e {native} ] || [ -e {target} ] || exit 1\n! cmp -s {native} {target}\n",
+        place.escape_debug()
+    )
 }
 
 /// An end as a shell has it.
@@ -261,6 +279,14 @@ fn comment(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_differed_is_what_is_compared() {
+        assert!(differing("stdout").ends_with("\n! cmp -s \"$work\"/native.out \"$work\"/target.out\n"));
+        let file = differing("file a b.bin");
+        assert!(file.contains("[ -e \"$work\"/native.d/'a b.bin' ] ||"), "{file}");
+        assert!(differing("stderr").contains("native.err"));
+    }
 
     #[test]
     fn paths_of_the_bundle_are_those_of_wherever_it_is() {
