@@ -8,6 +8,7 @@ pub(crate) mod native;
 pub(crate) mod qemu_system;
 pub(crate) mod qemu_user;
 mod too_old;
+pub mod vm;
 pub(crate) mod wasi;
 pub(crate) mod wine;
 

@@ -94,6 +94,9 @@ pub trait Host: Sync {
     /// The command words of the built-in WASI runtime, without the module: `["/…/triplecheck", "__wasi"]`.
     fn builtin_wasi(&self) -> Option<Vec<OsString>>;
 
+    /// The command words that run a program in a guest system, without the program: `["/…/triplecheck", "__vm"]`.
+    fn builtin_vm(&self) -> Option<Vec<OsString>>;
+
     /// A directory for private prefixes, shims and unpacked packages.
     fn cache_dir(&self) -> PathBuf;
 

@@ -27,8 +27,10 @@ pub enum Kind {
     Wine,
     /// A WASI runtime: built in, or node.
     Wasi,
-    /// A guest system under `qemu-system-…`.
+    /// A board under `qemu-system-…`, for programs without an operating system.
     QemuSystem,
+    /// A guest system: a kernel of the program's machine under `qemu-system-…`.
+    Vm,
     /// Another machine.
     Remote,
     /// A command that the user gave.
@@ -221,6 +223,7 @@ impl Kind {
             Kind::Wine => "wine",
             Kind::Wasi => "wasi",
             Kind::QemuSystem => "qemu-system",
+            Kind::Vm => "vm",
             Kind::Remote => "remote",
             Kind::Custom => "custom",
         }

@@ -8,6 +8,7 @@
 
 pub mod binary;
 mod family;
+pub use family::vm;
 pub mod host;
 pub mod launch;
 pub mod lookup;

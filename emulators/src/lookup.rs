@@ -3,7 +3,7 @@
 //! [`lookup`] is total and pure. It asks the [`Host`] and nothing else, it never fails, and whatever it decides
 //! comes with the trace of every candidate in the order in which it was considered. The order is fixed:
 //! the user's own command, native (with the 32-bit programs that a 64-bit kernel runs), qemu-user, Wine, WASI, and
-//! a board of QEMU's system emulators.
+//! a guest system, a board of QEMU's system emulators.
 //! The families are in [`crate::family`]; this file only puts them in order and chooses the reason that is told
 //! when all of them pass.
 //!
@@ -133,11 +133,12 @@ pub fn find_sysroot(host: &dyn Host, target: &Target, binary: &Binary, options: 
 type Consider = fn(&Subject<'_>, &mut Trace) -> Offer;
 
 /// The families in the order in which they are considered.
-const FAMILIES: [(Kind, Consider); 5] = [
+const FAMILIES: [(Kind, Consider); 6] = [
     (Kind::Native, family::native::consider),
     (Kind::QemuUser, family::qemu_user::consider),
     (Kind::Wine, family::wine::consider),
     (Kind::Wasi, family::wasi::consider),
+    (Kind::Vm, family::vm::consider),
     (Kind::QemuSystem, family::qemu_system::consider),
 ];
 
@@ -157,7 +158,7 @@ fn decide(subject: &Subject<'_>) -> Decision {
     let mut refusals = Vec::new();
     let mut passed_over = None;
     for (kind, consider) in FAMILIES {
-        if subject.options.emulator.is_some_and(|asked| asked != kind) {
+        if subject.kind_asked().is_some_and(|asked| asked != kind) {
             note(&mut trace, kind, "not the kind that was asked for");
             continue;
         }

@@ -16,6 +16,8 @@ pub enum Piece {
     QemuUser,
     /// QEMU's system emulator with this suffix (`aarch64`, `x86_64`).
     QemuSystem(&'static str),
+    /// The kernel and first process of the guest system for this machine, which `triplecheck setup --vm` brings.
+    GuestSystem(&'static str),
     /// 64-bit Wine.
     Wine64,
     /// 32-bit Wine, beside the 64-bit one.
@@ -46,6 +48,7 @@ impl std::fmt::Display for Piece {
         match self {
             Self::QemuUser => formatter.write_str("QEMU's user-mode emulators"),
             Self::QemuSystem(suffix) => write!(formatter, "`qemu-system-{suffix}`"),
+            Self::GuestSystem(machine) => write!(formatter, "a guest system for {machine}"),
             Self::Wine64 => formatter.write_str("Wine"),
             Self::Wine32 => formatter.write_str("32-bit Wine"),
             Self::CrossGcc(prefix) => write!(formatter, "a C compiler for {prefix} with its C library"),
@@ -156,6 +159,8 @@ fn debian(piece: Piece) -> Vec<String> {
         names(&[one, other].into_iter().flatten().collect::<Vec<_>>())
     };
     match piece {
+        // Made by set-up itself.
+        Piece::GuestSystem(_) => Vec::new(),
         Piece::QemuUser => names(&["qemu-user"]),
         Piece::QemuSystem(suffix) => names(&[debian_qemu_system(suffix)]),
         Piece::Wine64 => names(&["wine64"]),
@@ -194,6 +199,8 @@ fn debian_qemu_system(suffix: &str) -> &'static str {
 
 fn fedora(piece: Piece) -> Vec<String> {
     match piece {
+        // Made by set-up itself.
+        Piece::GuestSystem(_) => Vec::new(),
         Piece::QemuUser => names(&["qemu-user"]),
         Piece::QemuSystem(suffix) => names(&[match suffix {
             "i386" | "x86_64" => "qemu-system-x86",
@@ -224,6 +231,8 @@ fn fedora(piece: Piece) -> Vec<String> {
 
 fn arch(piece: Piece) -> Vec<String> {
     match piece {
+        // Made by set-up itself.
+        Piece::GuestSystem(_) => Vec::new(),
         Piece::QemuUser => names(&["qemu-user"]),
         Piece::QemuSystem(suffix) => {
             let package = if matches!(suffix, "i386" | "x86_64") { "x86" } else { suffix };
@@ -250,6 +259,8 @@ fn arch(piece: Piece) -> Vec<String> {
 
 fn alpine(piece: Piece) -> Vec<String> {
     match piece {
+        // Made by set-up itself.
+        Piece::GuestSystem(_) => Vec::new(),
         // One package for each emulator and none for all: those of the machines that Rust's tier 2 runs on.
         Piece::QemuUser => names(&[
             "qemu-aarch64",
@@ -276,6 +287,8 @@ fn alpine(piece: Piece) -> Vec<String> {
 
 fn homebrew(piece: Piece) -> Vec<String> {
     match piece {
+        // Made by set-up itself.
+        Piece::GuestSystem(_) => Vec::new(),
         Piece::QemuSystem(_) => names(&["qemu"]),
         Piece::Wine64 | Piece::Wine32 => names(&["wine-stable"]),
         Piece::Mingw(prefix) if is_mingw(prefix) => names(&["mingw-w64"]),
@@ -293,6 +306,8 @@ fn homebrew(piece: Piece) -> Vec<String> {
 
 fn nix(piece: Piece) -> Vec<String> {
     match piece {
+        // Made by set-up itself.
+        Piece::GuestSystem(_) => Vec::new(),
         Piece::QemuUser | Piece::QemuSystem(_) => names(&["qemu"]),
         Piece::Wine64 => names(&["wine64"]),
         Piece::Wine32 => names(&["wine"]),

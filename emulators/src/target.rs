@@ -150,9 +150,19 @@ impl Target {
         self.variant() == Some(FLOOR)
     }
 
-    /// The CPU model of the variant; `None` where there is no variant, or no model for `floor`.
+    /// The CPU model of the variant; `None` where there is no variant, or no model for `floor`, or where it names a
+    /// kernel.
     pub fn cpu_variant(&self) -> Option<&str> {
-        if self.wants_floor() { self.cpu_floor() } else { self.variant() }
+        if self.wants_floor() {
+            self.cpu_floor()
+        } else {
+            self.variant().filter(|_| self.kernel_variant().is_none())
+        }
+    }
+
+    /// The kernel's version in a variant such as `linux-6.1`, which stands for a guest system.
+    pub fn kernel_variant(&self) -> Option<&str> {
+        self.variant()?.strip_prefix("linux-")
     }
 
     /// The CPU model to ask QEMU for: the variant, or what the target needs beyond QEMU's default;

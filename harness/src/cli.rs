@@ -151,7 +151,7 @@ pub struct RunArgs {
 /// What the user prefers in the lookup.
 #[derive(Debug, Clone, Args, Default)]
 pub struct LookupArgs {
-    /// Use this kind of emulator: native, qemu-user, wine, wasi, qemu-system
+    /// Use this kind of emulator: native, qemu-user, wine, wasi, qemu-system, vm
     #[arg(long, value_name = "KIND")]
     pub emulator: Option<String>,
     /// The CPU model to emulate
@@ -296,6 +296,9 @@ pub struct SetupArgs {
     /// Triples; the manifest's where none is given
     #[arg(value_name = "TRIPLE")]
     pub targets: Vec<String>,
+    /// Also download kernels and make the guest systems for --emulator vm
+    #[arg(long)]
+    pub vm: bool,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,

@@ -28,7 +28,7 @@ use crate::cli::LookupArgs;
 use crate::error::{Error, Result};
 
 /// The kinds of emulator that can be asked for.
-const KINDS: [Kind; 5] = [Kind::Native, Kind::QemuUser, Kind::Wine, Kind::Wasi, Kind::QemuSystem];
+const KINDS: [Kind; 6] = [Kind::Native, Kind::QemuUser, Kind::Wine, Kind::Wasi, Kind::QemuSystem, Kind::Vm];
 
 /// The kind of this name.
 pub(crate) fn kind_named(name: &str) -> Option<Kind> {
@@ -65,13 +65,14 @@ pub(crate) fn options(args: &LookupArgs) -> Result<Options> {
     })
 }
 
-/// The host as it is, with our own binary as WASI runtime.
+/// The host as it is, with our own binary as WASI runtime and as the way into guest systems.
 pub(crate) fn host() -> LocalHost {
     let host = LocalHost::new();
-    match std::env::current_exe() {
-        Ok(exe) if cfg!(feature = "wasi") => {
-            host.with_builtin_wasi(vec![exe.into_os_string(), crate::WASI_SUBCOMMAND.into()])
-        }
-        _ => host,
+    let Ok(exe) = std::env::current_exe() else { return host };
+    let host = host.with_builtin_vm(vec![exe.clone().into_os_string(), crate::vm::SUBCOMMAND.into()]);
+    if cfg!(feature = "wasi") {
+        host.with_builtin_wasi(vec![exe.into_os_string(), crate::WASI_SUBCOMMAND.into()])
+    } else {
+        host
     }
 }

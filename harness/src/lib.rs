@@ -41,6 +41,7 @@ pub mod termination;
 pub mod toolchain;
 mod unix;
 pub mod verdict;
+pub mod vm;
 #[cfg(feature = "wasi")]
 pub mod wasi;
 

@@ -22,6 +22,8 @@ fn main() -> ExitCode {
     }
     match words.get(1).and_then(|word| word.to_str()) {
         Some(triplecheck::supervise::SUBCOMMAND) => return triplecheck::supervise::child_main(),
+        Some(triplecheck::vm::SUBCOMMAND) => return triplecheck::vm::client::main(&words[2..]),
+        Some(triplecheck::vm::SERVE_SUBCOMMAND) => return triplecheck::vm::serve_main(&words[2..]),
         #[cfg(feature = "wasi")]
         Some(triplecheck::WASI_SUBCOMMAND) => return ExitCode::from(triplecheck::wasi::main(&words[2..])),
         _ => {}

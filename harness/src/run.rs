@@ -31,6 +31,7 @@ mod single;
 mod speeds;
 mod spread;
 mod suites;
+mod systems;
 mod tests_batch;
 mod tries;
 mod windows;
@@ -40,7 +41,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use triplecheck_emulators::host::Host;
-use triplecheck_emulators::launch::Kind;
+use triplecheck_emulators::launch::{Kind, Launch};
 use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::target::Target;
 
@@ -51,6 +52,7 @@ use crate::plan::{Plan, PlannedTarget};
 use crate::report::Summary;
 use crate::supervise::StopFlag;
 use crate::verdict::Verdict;
+use crate::vm::Wanted;
 
 pub use board::{Board, Running, Share};
 pub(crate) use build_only::{Built, build_only};
@@ -226,21 +228,34 @@ fn children(run: &Run<'_>, guests: &guests::Guests) -> Result<Option<String>> {
 /// The version of the emulator that runs a target's programs.
 pub(crate) fn emulator_version(run: &Run<'_>, planned: &PlannedTarget) -> Option<String> {
     match lookup(run.host, &planned.target, None, &planned.options) {
-        Decision::Run(launch, _) => run.host.version(&launch.emulator.program?),
+        Decision::Run(launch, _) => version_of(run.host, &launch),
         Decision::Cannot(..) => None,
+    }
+}
+
+/// The version of a launch's emulator; of a guest system which QEMU and which kernel.
+pub(crate) fn version_of(host: &dyn Host, launch: &Launch) -> Option<String> {
+    let program = launch.emulator.program.as_deref()?;
+    let version = host.version(program);
+    match Wanted::of_words(&launch.prefix).filter(|_| launch.emulator.kind == Kind::Vm) {
+        Some(wanted) => {
+            let name = program.file_name().unwrap_or_default().display();
+            Some(format!("{name} {} {}", version.unwrap_or_default(), wanted.kernel_name()))
+        }
+        None => version,
     }
 }
 
 fn target_info(run: &Run<'_>, guests: &guests::Guests, planned: &PlannedTarget) -> TargetInfo {
     let blocked = guests.blocked(&planned.target);
-    let (emulator, program) = match lookup(run.host, &planned.target, None, &planned.options) {
-        Decision::Run(launch, _) => (Some(launch.emulator.kind), launch.emulator.program),
+    let (emulator, version) = match lookup(run.host, &planned.target, None, &planned.options) {
+        Decision::Run(launch, _) => (Some(launch.emulator.kind), version_of(run.host, &launch)),
         Decision::Cannot(..) => (None, None),
     };
     TargetInfo {
         target: planned.target.to_string(),
         emulator: emulator.map(|kind| kind.to_string()),
-        emulator_version: program.and_then(|program| run.host.version(&program)),
+        emulator_version: version,
         reason: blocked.map(|blocked| blocked.reason.clone()),
         fix: blocked.and_then(|blocked| blocked.fix.clone()),
     }

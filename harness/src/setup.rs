@@ -5,9 +5,12 @@
 //! touching the system (a static qemu, a private std) is not installed into it.
 
 mod execute;
+mod initramfs;
+mod kernels;
 mod packages;
 mod plan;
 mod state;
+pub mod systems;
 mod unpack;
 
 use std::path::Path;

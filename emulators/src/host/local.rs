@@ -34,6 +34,7 @@ const CACHE_BELOW_HOME: &str = ".cache/triplecheck";
 #[derive(Debug, Default)]
 pub struct LocalHost {
     builtin_wasi: Option<Vec<OsString>>,
+    builtin_vm: Option<Vec<OsString>>,
     standard_dirs: bool,
     variables: BTreeMap<String, Option<OsString>>,
     machine: OnceLock<&'static Machine>,
@@ -54,6 +55,13 @@ impl LocalHost {
     #[must_use]
     pub fn with_builtin_wasi(mut self, words: Vec<OsString>) -> Self {
         self.builtin_wasi = Some(words);
+        self
+    }
+
+    /// The same host with guest systems, whose programs are started by these words followed by the program.
+    #[must_use]
+    pub fn with_builtin_vm(mut self, words: Vec<OsString>) -> Self {
+        self.builtin_vm = Some(words);
         self
     }
 
@@ -220,6 +228,10 @@ impl Host for LocalHost {
 
     fn builtin_wasi(&self) -> Option<Vec<OsString>> {
         self.builtin_wasi.clone()
+    }
+
+    fn builtin_vm(&self) -> Option<Vec<OsString>> {
+        self.builtin_vm.clone()
     }
 
     fn cache_dir(&self) -> PathBuf {

@@ -27,6 +27,7 @@ pub struct TableHost {
     links: BTreeMap<PathBuf, PathBuf>,
     texts: BTreeSet<(PathBuf, String)>,
     builtin_wasi: Option<Vec<OsString>>,
+    builtin_vm: Option<Vec<OsString>>,
     env: BTreeMap<String, OsString>,
 }
 
@@ -49,6 +50,7 @@ impl TableHost {
             links: BTreeMap::new(),
             texts: BTreeSet::new(),
             builtin_wasi: None,
+            builtin_vm: None,
             env: BTreeMap::new(),
         }
     }
@@ -155,6 +157,13 @@ impl TableHost {
         self
     }
 
+    /// Guest systems, whose programs are started by these words.
+    #[must_use]
+    pub fn with_builtin_vm(mut self, words: &[&str]) -> Self {
+        self.builtin_vm = Some(words.iter().map(OsString::from).collect());
+        self
+    }
+
     /// The words of a built-in WASI runtime.
     #[must_use]
     pub fn with_builtin_wasi(mut self, words: &[&str]) -> Self {
@@ -245,6 +254,10 @@ impl Host for TableHost {
 
     fn builtin_wasi(&self) -> Option<Vec<OsString>> {
         self.builtin_wasi.clone()
+    }
+
+    fn builtin_vm(&self) -> Option<Vec<OsString>> {
+        self.builtin_vm.clone()
     }
 
     fn cache_dir(&self) -> PathBuf {

@@ -14,7 +14,7 @@ pub(super) fn reason(subject: &Subject<'_>, refusals: Vec<Reason>, passed_over: 
     if let Some(first) = refusals.into_iter().next() {
         return first;
     }
-    match subject.options.emulator {
+    match subject.kind_asked() {
         Some(kind) => {
             Reason { obstacle: Obstacle::Forbidden, text: forbidden(kind, passed_over), missing: Vec::new() }
         }
@@ -29,7 +29,7 @@ pub(super) fn reason(subject: &Subject<'_>, refusals: Vec<Reason>, passed_over: 
 /// The options name a kind, and that kind is not for this program.
 fn forbidden(kind: Kind, passed_over: Option<String>) -> String {
     match kind {
-        Kind::Native | Kind::QemuUser | Kind::Wine | Kind::Wasi | Kind::QemuSystem => {
+        Kind::Native | Kind::QemuUser | Kind::Wine | Kind::Wasi | Kind::QemuSystem | Kind::Vm => {
             format!("only `{kind}` is allowed: {}", passed_over.unwrap_or_default())
         }
         Kind::Custom => "only a command of the user is allowed, and none was given".to_owned(),

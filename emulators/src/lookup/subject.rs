@@ -3,6 +3,7 @@
 
 use crate::binary::{Binary, Elf};
 use crate::host::{ElfIdentity, Host};
+use crate::launch::Kind;
 use crate::lookup::Options;
 use crate::machine::Machine;
 use crate::target::Target;
@@ -81,6 +82,12 @@ impl<'a> Subject<'a> {
     /// Whether the least that the target promises is to be modelled.
     pub(crate) fn wants_floor(&self) -> bool {
         self.options.floor || self.target.is_some_and(Target::wants_floor)
+    }
+
+    /// The kind of emulator that was asked for: by option, or by a variant that names a kernel.
+    pub(crate) fn kind_asked(&self) -> Option<Kind> {
+        let kernel = self.target.and_then(Target::kernel_variant);
+        self.options.emulator.or(kernel.map(|_| Kind::Vm))
     }
 
     /// The CPU model that was asked for: by option, by the target's variant, or as the target's floor.

@@ -101,6 +101,14 @@ fn side(bundle: &Bundle, stage: &Path, start: Start<'_>, name: &str) -> String {
             let wasmtime = format!("\"$emulator\" run --dir=. {} \"$program\" {args}", given.join(" "));
             text.push_str(&format!("  {}  fi\n", started(&[], &wasmtime)));
         }
+        // Who makes a guest system and carries a program into it is triplecheck alone.
+        Kind::Vm => {
+            text.push_str(&find("TRIPLECHECK", &["triplecheck"], bundle));
+            text.push_str(&started(
+                &env,
+                &format!("\"$emulator\" exec --emulator vm -- \"$program\" {args}"),
+            ));
+        }
         Kind::Native | Kind::QemuUser | Kind::QemuSystem | Kind::Remote | Kind::Custom => {
             env.extend(start.command.env.iter().filter_map(|change| match change {
                 EnvChange::Set(name, value) | EnvChange::Prepend(name, value, _) => {

@@ -172,7 +172,13 @@ fn debug(single: &Single<'_>, tools: &Tools, gdb_args: &[OsString]) -> Result<Ex
             let text = gdb::native(&guest.program, &words.collect::<Vec<_>>().join(" "), &guest.dir);
             (text, None, Some(guest.env(&line)))
         }
-        Kind::Native | Kind::Wine | Kind::Wasi | Kind::QemuSystem | Kind::Remote | Kind::Custom => {
+        Kind::Native
+        | Kind::Wine
+        | Kind::Wasi
+        | Kind::QemuSystem
+        | Kind::Vm
+        | Kind::Remote
+        | Kind::Custom => {
             let text = format!("programs of `{}`, run by {kind} here, cannot be debugged", guest.target);
             let error = Error::world(text);
             return Err(match kind {
@@ -205,7 +211,7 @@ fn traced(ready: &Ready, tools: &Tools, kept: &Path) -> Result<Option<Vec<calls:
             How { before, ..How::default() }
         }
         Kind::Wine => How { env: vec![("WINEDEBUG".into(), "+relay".into())], ..How::default() },
-        kind @ (Kind::Wasi | Kind::QemuSystem | Kind::Remote | Kind::Custom) => {
+        kind @ (Kind::Wasi | Kind::QemuSystem | Kind::Vm | Kind::Remote | Kind::Custom) => {
             let text =
                 format!("programs of `{}`, run by {kind} here, make no system calls to show", ready.target);
             return Err(Error::world(text).hint("--shell, in which it is run by hand"));

@@ -5,14 +5,16 @@ use std::path::Path;
 
 use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::Preparation;
+use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
+use triplecheck_emulators::vm::machines::System;
 
 use crate::cli::SetupArgs;
 use crate::error::{Error, Result};
 use crate::prepare::{self, Lifetime};
 use crate::report::text::seconds;
-use crate::setup::{self, Consent, Ended, Hooks, Plan, Report, Request, Wants};
-use crate::toolchain::progress::PlainProgress;
+use crate::setup::{self, Consent, Ended, Hooks, Plan, Report, Request, Wants, systems};
+use crate::toolchain::progress::{PlainProgress, Progress as _};
 
 /// Sets up the named targets, or those of the manifest; the exit status.
 pub fn setup(directory: &Path, args: &SetupArgs) -> Result<u8> {
@@ -22,7 +24,81 @@ pub fn setup(directory: &Path, args: &SetupArgs) -> Result<u8> {
         let parse = |text: &String| Target::parse(text).map_err(crate::plan::unknown_triple);
         (args.targets.iter().map(parse).collect::<Result<_>>()?, Wants::ALL)
     };
-    install(directory, &targets, wants, args.yes)
+    if args.vm {
+        install_systems(directory, &targets, args.yes)
+    } else {
+        install(directory, &targets, wants, args.yes)
+    }
+}
+
+/// Makes the guest systems for `targets`, and what they are made with; the exit status.
+fn install_systems(directory: &Path, targets: &[Target], yes: bool) -> Result<u8> {
+    let systems = systems::missing(&super::host(), targets);
+    for target in targets.iter().filter(|target| target.machine().and_then(System::serving).is_none()) {
+        say(&format!("no guest system is known for {}\n", target.triple()))?;
+    }
+    // Their first process is compiled for these, whatever C library the programs use.
+    let triples =
+        systems.iter().map(|system| Target::parse(system.triple).map_err(crate::plan::unknown_triple));
+    let triples: Vec<Target> = triples.collect::<Result<_>>()?;
+    let status = install(directory, &triples, Wants { rust: true, c: false, run: false }, yes)?;
+    if status != 0 {
+        return Ok(status);
+    }
+    let mut steps: Vec<(String, Vec<String>)> = Vec::new();
+    let host = super::host();
+    for system in targets.iter().filter_map(|target| System::serving(target.machine()?)) {
+        let name = format!("qemu-system-{}", system.emulator);
+        let packages = super::which::install(&[Piece::QemuSystem(system.emulator)]);
+        if host.find_program(&name).is_none() && steps.iter().all(|(_, known)| *known != packages) {
+            steps.push((name, packages));
+        }
+    }
+    if steps.is_empty() && systems.is_empty() {
+        say("the guest systems are there\n")?;
+        return Ok(0);
+    }
+    let mut text = String::from("to be done:\n");
+    for (name, packages) in &steps {
+        text.push_str(&format!("  install {} for {name}, as root\n", packages.join(" ")));
+    }
+    for system in &systems {
+        text.push_str(&format!("  make a guest system for {}: some 100 MB to fetch\n", system.machine));
+    }
+    say(&text)?;
+    match answer(yes) {
+        Consent::Yes => {}
+        Consent::No => {
+            say("nothing was changed\n")?;
+            return Ok(69);
+        }
+        Consent::NobodyToAsk => {
+            say("nothing was changed: there is no terminal to ask on\n  try: the same command with --yes\n")?;
+            return Ok(69);
+        }
+    }
+    let mut progress = PlainProgress::new(std::io::stderr());
+    let mut failed = false;
+    let mut done = |title: String, made: std::result::Result<(), String>| {
+        if let Err(why) = made {
+            failed = true;
+            return say(&format!("failed: {title}: {why}\n"));
+        }
+        Ok(())
+    };
+    for (name, packages) in steps {
+        progress.step(&format!("install {}", packages.join(" ")));
+        done(name, setup::System::observe(&host).install(&packages, &mut progress))?;
+    }
+    for system in systems {
+        let title = format!("make a guest system for {}", system.machine);
+        progress.step(&title);
+        done(title, systems::make(&host, directory, system, &mut progress))?;
+    }
+    if !failed {
+        say("the guest systems are there\n")?;
+    }
+    Ok(if failed { 69 } else { 0 })
 }
 
 /// Sets up `targets` for what the project in `directory` wants of them; the exit status.
@@ -87,6 +163,22 @@ fn told(report: &Report, targets: usize) -> String {
     text
 }
 
+/// Whether what was shown may be done: `--yes`, or an answer on a terminal.
+fn answer(yes: bool) -> Consent {
+    if yes {
+        return Consent::Yes;
+    }
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Consent::NobodyToAsk;
+    }
+    let mut answer = String::new();
+    let asked = say("go on? [Y/n] ").is_ok() && std::io::stdin().lock().read_line(&mut answer).is_ok();
+    match answer.trim() {
+        "" | "y" | "Y" | "yes" if asked && !answer.is_empty() => Consent::Yes,
+        _ => Consent::No,
+    }
+}
+
 /// Shows the plan; asks on a terminal, unless `--yes` has answered.
 struct Asker {
     yes: bool,
@@ -103,18 +195,7 @@ impl Hooks for Asker {
         if say(&text).is_err() {
             return Consent::NobodyToAsk;
         }
-        if self.yes {
-            return Consent::Yes;
-        }
-        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-            return Consent::NobodyToAsk;
-        }
-        let mut answer = String::new();
-        let asked = say("go on? [Y/n] ").is_ok() && std::io::stdin().lock().read_line(&mut answer).is_ok();
-        match answer.trim() {
-            "" | "y" | "Y" | "yes" if asked && !answer.is_empty() => Consent::Yes,
-            _ => Consent::No,
-        }
+        answer(self.yes)
     }
 
     fn prepare(&mut self, preparation: &Preparation) -> Result<(), String> {

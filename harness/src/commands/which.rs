@@ -9,7 +9,7 @@ use serde::Serialize;
 use triplecheck_emulators::binary::Binary;
 use triplecheck_emulators::host::{Host, LocalHost};
 use triplecheck_emulators::launch::{EnvChange, Guest, Launch};
-use triplecheck_emulators::lookup::{Considered, Decision, Options, Reason, lookup, lookup_binary};
+use triplecheck_emulators::lookup::{Considered, Decision, Options, lookup, lookup_binary};
 use triplecheck_emulators::packages::{self, Distribution, Piece};
 use triplecheck_emulators::target::Target;
 
@@ -126,7 +126,7 @@ fn answer(
         }
         Decision::Cannot(reason, trace) => {
             answer.reason = Some(reason.text.clone());
-            answer.install = install(reason);
+            answer.install = install(&reason.missing);
             trace
         }
     };
@@ -145,7 +145,7 @@ fn fill(answer: &mut Answer, host: &LocalHost, launch: &Launch, program: &OsStr)
     answer.emulator = Some(EmulatorAnswer {
         kind: emulator.kind.to_string(),
         program: emulator.program.as_ref().map(|program| program.display().to_string()),
-        version: emulator.program.as_ref().and_then(|program| host.version(program)),
+        version: crate::run::version_of(host, launch),
         cpu: emulator.cpu.clone(),
     });
     let command = launch.command(&Guest { program: Path::new(program), argv0: None, args: &[] });
@@ -165,9 +165,10 @@ fn fill(answer: &mut Answer, host: &LocalHost, launch: &Launch, program: &OsStr)
     answer.sysroot = launch.sysroot.as_ref().map(|sysroot| sysroot.display().to_string());
 }
 
-fn install(reason: &Reason) -> Vec<String> {
+/// The packages of this distribution that bring all pieces.
+pub(crate) fn install(pieces: &[Piece]) -> Vec<String> {
     let Some(distribution) = distribution() else { return Vec::new() };
-    reason.missing.iter().flat_map(|piece| packages::packages(*piece, distribution)).collect()
+    pieces.iter().flat_map(|piece| packages::packages(*piece, distribution)).collect()
 }
 
 /// The one command of this distribution that installs all pieces.

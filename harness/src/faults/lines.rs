@@ -38,6 +38,7 @@ fn is_own(line: &[u8], emulator: Kind) -> bool {
                 || is_wine_channel(line)
         }
         Kind::Wasi => starts("triplecheck-wasi: "),
+        Kind::Vm => starts(crate::vm::VOICE),
         Kind::QemuSystem => {
             starts("qemu-system-") || starts("qemu: ") || is_board_remark(line) || is_assertion(line)
         }

@@ -18,6 +18,7 @@ use super::lent;
 use super::nests::Nests;
 use super::preparations::Preparations;
 use super::sentinels::Sentinels;
+use super::systems::Systems;
 use super::windows;
 use super::{Blocked, Run};
 use crate::error::{About as _, Error, Result};
@@ -56,6 +57,7 @@ pub(crate) struct Starter<'a> {
     preparations: Preparations,
     nests: Nests,
     sentinels: Sentinels,
+    systems: Systems,
     /// Working directories live here and nowhere else.
     work: tempfile::TempDir,
     decisions: Mutex<HashMap<(PathBuf, String), std::sync::Arc<Decision>>>,
@@ -93,6 +95,7 @@ impl<'a> Starter<'a> {
             preparations: Preparations::default(),
             nests: Nests::new(work.path().join("nests")),
             sentinels: Sentinels::default(),
+            systems: Systems::new(work.path().join("vm")),
             work,
             decisions: Mutex::new(HashMap::new()),
             counter: AtomicU64::new(0),
@@ -154,6 +157,10 @@ impl<'a> Starter<'a> {
             let fix = Some(format!("triplecheck setup {}", planned.target));
             return Err(Blocked { reason, fix });
         }
+        if let Err(reason) = self.systems.ensure(launch) {
+            let fix = Some(format!("triplecheck setup --vm {}", planned.target.triple()));
+            return Err(Blocked { reason, fix });
+        }
         if planned.target.to_string() == self.run.host.triple() {
             return Ok(());
         }
@@ -207,7 +214,7 @@ impl<'a> Starter<'a> {
                 launch.prefix.splice(1..1, words);
             }
             Kind::Wine => launch.env.push(EnvChange::Set("WINEDEBUG".into(), "err+all,fixme+all".into())),
-            Kind::Native | Kind::Wasi | Kind::QemuSystem | Kind::Remote | Kind::Custom => {
+            Kind::Native | Kind::Wasi | Kind::QemuSystem | Kind::Vm | Kind::Remote | Kind::Custom => {
                 return Ok(Vec::new());
             }
         }
@@ -327,6 +334,9 @@ impl<'a> Starter<'a> {
     ) -> Result<Supervised> {
         let mut set: Vec<(OsString, OsString)> = vec![("TMPDIR".into(), place.tmp.clone().into_os_string())];
         set.extend(planned.env.iter().chain(&start.env).map(|(name, value)| (name.into(), value.into())));
+        if launch.emulator.kind == Kind::Vm {
+            set.push((crate::vm::SERVERS_VARIABLE.into(), self.systems.dir().into()));
+        }
         let mut env = apply(self.environment.clone(), set, command);
         if start.varied {
             env.reverse();
@@ -355,6 +365,7 @@ impl<'a> Starter<'a> {
 
     /// Ends what preparations started: Wine's server.
     pub(crate) fn finish(self) -> Result<()> {
+        self.systems.end();
         self.preparations.end()?;
         let path = self.work.path().to_owned();
         self.work.close().about("remove", path)

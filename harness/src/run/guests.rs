@@ -6,6 +6,7 @@ use std::path::Path;
 use triplecheck_emulators::binary::UnreadableBinary;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, Obstacle, Reason, lookup};
+use triplecheck_emulators::packages::Piece as Missing;
 use triplecheck_emulators::target::Target;
 
 use super::spread::{self, Threads};
@@ -169,6 +170,8 @@ pub(super) fn guest(run: &Run<'_>, suite: &PlannedSuite, piece: &Piece) -> Guest
 pub(crate) fn fix(reason: &Reason, target: &Target) -> Option<String> {
     match reason.obstacle {
         Obstacle::NotInstalled | Obstacle::LibraryMissing if !reason.missing.is_empty() => {
+            let system = reason.missing.iter().any(|piece| matches!(piece, Missing::GuestSystem(_)));
+            let target = if system { format!("--vm {}", target.triple()) } else { target.to_string() };
             Some(format!("triplecheck setup {target}"))
         }
         Obstacle::NotInstalled

@@ -77,7 +77,7 @@ fn assumed(kind: Option<Kind>) -> (u32, u32) {
         Some(Kind::Native) => (10, 5),
         Some(Kind::Wine) => (20, 10),
         Some(Kind::QemuUser | Kind::Custom | Kind::Remote) | None => (50, 20),
-        Some(Kind::Wasi | Kind::QemuSystem) => (300, 100),
+        Some(Kind::Wasi | Kind::QemuSystem | Kind::Vm) => (300, 100),
     }
 }
 

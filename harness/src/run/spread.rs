@@ -83,9 +83,13 @@ pub(super) fn threads_of(kind: Kind, version: Option<&str>) -> Threads {
     match kind {
         Kind::QemuUser if version.and_then(numbers).is_none_or(|version| version < [9, 0, 2]) => Threads::One,
         Kind::Wasi => Threads::One,
-        Kind::QemuUser | Kind::Native | Kind::Wine | Kind::QemuSystem | Kind::Remote | Kind::Custom => {
-            Threads::Ours
-        }
+        Kind::QemuUser
+        | Kind::Native
+        | Kind::Wine
+        | Kind::QemuSystem
+        | Kind::Vm
+        | Kind::Remote
+        | Kind::Custom => Threads::Ours,
     }
 }
 
@@ -104,7 +108,7 @@ pub(super) fn slowness(kind: Option<Kind>) -> u64 {
         Some(Kind::Native) => 1,
         Some(Kind::Wine) => 2,
         Some(Kind::QemuUser | Kind::Custom | Kind::Remote) | None => 9,
-        Some(Kind::Wasi | Kind::QemuSystem) => 30,
+        Some(Kind::Wasi | Kind::QemuSystem | Kind::Vm) => 30,
     }
 }
 

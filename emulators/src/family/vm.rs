@@ -1,0 +1,130 @@
+//! Linux programs in a guest system of their own machine: a whole kernel under `qemu-system-…`, for what user-mode
+//! emulation cannot do (ptrace, seccomp, namespaces, io_uring, rseq, real page sizes).
+//!
+//! The command is ours: `triplecheck __vm` takes the program into a system that runs already, or boots one for it alone.
+//! A kernel and a first process for it have to be there, which `triplecheck setup --vm` brings; the newest is taken, or
+//! the one that the target's variant names (`@linux-6.1`). Never chosen where neither asks for it: a system takes seconds to boot where
+//! user-mode emulation starts in milliseconds. Which QEMU, board and processor is in [`machines`].
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::family::Offer;
+use crate::launch::{ARGV0, Emulator, EnvChange, Kind, Launch};
+use crate::lookup::loader::{self, Loader};
+use crate::lookup::{Obstacle, Reason, Subject, Trace, libraries, note, root};
+use crate::machine::Machine;
+use crate::packages::Piece;
+use crate::target::Target;
+
+pub mod machines;
+
+use machines::System;
+
+/// The name of the file that holds the kernel.
+pub const KERNEL: &str = "kernel";
+
+/// The name of the file that holds the first process and the modules. Its number changes whenever what is said between
+/// host and guest does, so that no older one is taken.
+pub const INITRAMFS: &str = "initramfs-1";
+
+/// What a guest system says of a program.
+pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
+    let host = subject.host;
+    if !subject.is_linux() {
+        return Offer::NotForIt("runs Linux programs only".to_owned());
+    }
+    if host.os() != "linux" {
+        return Offer::NotForIt("runs on Linux hosts only".to_owned());
+    }
+    let Some(machine) = subject.machine else {
+        return Offer::NotForIt("not a machine that we know".to_owned());
+    };
+    let Some(system) = System::serving(machine) else {
+        return Offer::NotForIt(format!("no guest system is known for {}", machine.name));
+    };
+    if subject.kind_asked() != Some(Kind::Vm) {
+        return Offer::NotForIt("a guest system is booted only where it is asked for".to_owned());
+    }
+    let Some(mut words) = host.builtin_vm() else {
+        return Offer::NotForIt("not part of this build".to_owned());
+    };
+    let name = format!("qemu-system-{}", system.emulator);
+    let Some(program) = host.find_program(&name) else {
+        note(trace, &name, "not found");
+        let missing = vec![Piece::QemuSystem(system.emulator), Piece::GuestSystem(system.machine)];
+        return refused(format!("`{name}` is not installed"), missing);
+    };
+    note(trace, &name, &format!("found: `{}`, board `{}`", program.path.display(), system.board));
+    if let Some(defect) = host.defect(&program.path) {
+        let text = format!("`{}` is no working QEMU: {defect}", program.path.display());
+        return refused(text, vec![Piece::QemuSystem(system.emulator)]);
+    }
+    let kernel = match kernel(subject, system, trace) {
+        Ok(kernel) => kernel,
+        Err(text) => return refused(text, vec![Piece::GuestSystem(system.machine)]),
+    };
+    let sysroot = match sysroot(subject, machine, trace) {
+        Ok(sysroot) => sysroot,
+        Err(reason) => return Offer::Refused(reason),
+    };
+    let cpu = subject.cpu_asked().unwrap_or_else(|| system.cpu.to_owned());
+    let word = |text: &str| OsString::from(text);
+    words.extend([word("--machine"), word(system.machine), word("--qemu"), program.path.clone().into()]);
+    words.extend([word("--kernel"), kernel.clone().into(), word("--cpu"), cpu.clone().into()]);
+    if let Some(sysroot) = &sysroot {
+        words.extend([word("--sysroot"), sysroot.into()]);
+    }
+    words.extend([word("--argv0"), word(ARGV0), word("--")]);
+    let env: Vec<EnvChange> = libraries::prepended(&subject.options.library_path).into_iter().collect();
+    let emulator = Emulator { kind: Kind::Vm, program: Some(program.path), cpu: Some(cpu) };
+    Offer::Launch(Launch { emulator, prefix: words, env, sysroot, preparation: None })
+}
+
+fn refused(text: String, missing: Vec<Piece>) -> Offer {
+    Offer::Refused(Reason { obstacle: Obstacle::NotInstalled, text, missing })
+}
+
+/// The directory of the kernel to boot: the newest, or the newest of the version that the variant names.
+fn kernel(subject: &Subject<'_>, system: &System, trace: &mut Trace) -> Result<PathBuf, String> {
+    let place = subject.host.cache_dir().join("vm").join(system.machine);
+    let asked = subject.target.and_then(Target::kernel_variant);
+    let is_asked = |release: &str| {
+        asked.is_none_or(|asked| {
+            release.strip_prefix(asked).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        })
+    };
+    let mut releases = subject.host.names_in(&place);
+    releases
+        .retain(|release| is_asked(release) && subject.host.is_file(&place.join(release).join(INITRAMFS)));
+    releases.sort_by_key(|release| numbers(release));
+    if let Some(release) = releases.pop() {
+        note(trace, format!("kernel linux-{release}"), "chosen");
+        return Ok(place.join(release));
+    }
+    note(trace, format!("kernels in {}", place.display()), "none");
+    let which = asked.map_or(String::new(), |asked| format!(" of version {asked}"));
+    let name = subject.machine.map_or("this machine", |machine| machine.name);
+    let triple = subject.target.map_or(system.triple, Target::triple);
+    Err(format!("there is no guest system{which} for {name}: `triplecheck setup --vm {triple}` brings it"))
+}
+
+/// The numbers in a kernel's release, by which the newer is known: `6.12.117+deb13` is after `6.1.0-50`.
+fn numbers(release: &str) -> Vec<u32> {
+    release.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect()
+}
+
+/// The directory that is laid over the host's root, so that the guest's loader and libraries are where it looks for them;
+/// `None` for a static program, and where they are at their places already.
+fn sysroot(
+    subject: &Subject<'_>,
+    machine: &'static Machine,
+    trace: &mut Trace,
+) -> Result<Option<PathBuf>, Reason> {
+    let Loader::At(loader) = loader::needed(subject) else { return Ok(None) };
+    let found = root::find(subject, machine, &loader, trace)?;
+    match libraries::missing(subject, machine, &found) {
+        Some(reason) => Err(reason),
+        None => Ok(Some(found.path).filter(|path| path.parent().is_some())),
+    }
+}

@@ -1,0 +1,181 @@
+//! The table of guest systems: QEMU's name, board, processor and devices for each machine, and how a command line is made
+//! of a row. Measured with QEMU 7.2 and 10.0 and Debian's kernels 6.1 and 6.12.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::machine::Machine;
+
+/// How many programs a system runs at once: a share of 9p can be mounted once at a time.
+pub const SLOTS: usize = 4;
+
+/// The name of the port over which host and guest speak.
+pub const PORT: &str = "triplecheck.0";
+
+/// A row: how the system of one machine is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct System {
+    /// The machine of the kernel, in our vocabulary.
+    pub machine: &'static str,
+    /// Machines whose programs that kernel runs as well.
+    pub also: &'static [&'static str],
+    /// The target for which its first process is built.
+    pub triple: &'static str,
+    /// What follows `qemu-system-`.
+    pub emulator: &'static str,
+    /// The board.
+    pub board: &'static str,
+    /// The processor under emulation. On aarch64 not `max`: it computes pointer authentication in software, and boots
+    /// five times slower for it (facts of QEMU 7.2).
+    pub cpu: &'static str,
+    /// How virtio devices are attached: the end of their names.
+    pub bus: &'static str,
+    /// The kernel's console.
+    pub console: &'static str,
+    /// The device of the console, where the board's first UART is none.
+    pub console_device: Option<&'static str>,
+    /// Words that this board alone needs.
+    pub extra: &'static [&'static str],
+    /// Debian's name of the architecture.
+    pub debian: &'static str,
+    /// The first of Debian's releases that has a kernel for it, for those that came late.
+    pub suite: &'static str,
+}
+
+/// All rows.
+pub const SYSTEMS: [System; 4] = [
+    System {
+        machine: "x86_64",
+        also: &["x86_32"],
+        triple: "x86_64-unknown-linux-gnu",
+        emulator: "x86_64",
+        board: "q35",
+        cpu: "qemu64",
+        bus: "pci",
+        console: "ttyS0",
+        console_device: None,
+        extra: &["-vga", "none"],
+        debian: "amd64",
+        suite: "bookworm",
+    },
+    System {
+        machine: "aarch64",
+        also: &["aarch32"],
+        triple: "aarch64-unknown-linux-gnu",
+        emulator: "aarch64",
+        board: "virt,gic-version=3",
+        cpu: "cortex-a57",
+        bus: "pci",
+        console: "ttyAMA0",
+        console_device: None,
+        extra: &[],
+        debian: "arm64",
+        suite: "bookworm",
+    },
+    System {
+        machine: "riscv64",
+        also: &[],
+        triple: "riscv64gc-unknown-linux-gnu",
+        emulator: "riscv64",
+        board: "virt",
+        cpu: "rv64",
+        bus: "pci",
+        console: "ttyS0",
+        console_device: None,
+        extra: &[],
+        debian: "riscv64",
+        // The first stable release with this architecture.
+        suite: "trixie",
+    },
+    System {
+        machine: "s390x",
+        also: &[],
+        triple: "s390x-unknown-linux-gnu",
+        emulator: "s390x",
+        board: "s390-ccw-virtio",
+        cpu: "max",
+        bus: "ccw",
+        console: "ttysclp0",
+        console_device: Some("sclpconsole"),
+        extra: &[],
+        debian: "s390x",
+        suite: "bookworm",
+    },
+];
+
+/// What changes from one start to the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The processor.
+    pub cpu: &'a str,
+    /// The directory with kernel and first process.
+    pub kernel: &'a Path,
+    /// The descriptor of the socket that is the port's other end.
+    pub port_fd: i32,
+    /// The directory that the guest sees, read only.
+    pub share: &'a Path,
+    /// Its memory.
+    pub memory_mib: u32,
+}
+
+impl System {
+    /// The row of the machine with this name.
+    pub fn named(name: &str) -> Option<&'static System> {
+        SYSTEMS.iter().find(|system| system.machine == name)
+    }
+
+    /// The system that runs programs of this machine.
+    pub fn serving(machine: &Machine) -> Option<&'static System> {
+        SYSTEMS.iter().find(|system| system.machine == machine.name || system.also.contains(&machine.name))
+    }
+
+    /// The words after QEMU's own name. The console is its standard output.
+    pub fn words(&self, start: &Start<'_>) -> Vec<OsString> {
+        let mut words: Vec<OsString> = Vec::new();
+        let mut add = |texts: &[&str]| words.extend(texts.iter().map(OsString::from));
+        add(&["-M", self.board, "-accel", "tcg", "-cpu", start.cpu, "-m", &format!("{}M", start.memory_mib)]);
+        add(&["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
+        add(self.extra);
+        add(&["-chardev", "file,id=console,path=/dev/stdout"]);
+        match self.console_device {
+            Some(device) => add(&["-device", &format!("{device},chardev=console")]),
+            None => add(&["-serial", "chardev:console"]),
+        }
+        let bus = self.bus;
+        add(&["-chardev", &format!("socket,id=port,fd={}", start.port_fd)]);
+        add(&["-device", &format!("virtio-serial-{bus}")]);
+        add(&["-device", &format!("virtserialport,chardev=port,name={PORT}")]);
+        for slot in 1..=SLOTS {
+            let mut share = OsString::from(format!(
+                "local,id=share{slot},security_model=none,multidevs=remap,readonly=on,path="
+            ));
+            // A comma ends an option's value unless it is doubled.
+            share.push(start.share.to_string_lossy().replace(',', ",,"));
+            words.extend(["-fsdev".into(), share]);
+            let device = format!("virtio-9p-{bus},fsdev=share{slot},mount_tag=share{slot}");
+            words.extend(["-device".into(), device.into()]);
+        }
+        let append = format!("console={} quiet panic=-1 oops=panic", self.console);
+        words.extend(["-kernel".into(), start.kernel.join(super::KERNEL).into()]);
+        words.extend(["-initrd".into(), start.kernel.join(super::INITRAMFS).into()]);
+        words.extend(["-append".into(), append.into()]);
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_names_a_machine_and_a_target_that_we_know() {
+        for system in &SYSTEMS {
+            for name in std::iter::once(&system.machine).chain(system.also) {
+                let machine = Machine::named(name).unwrap_or_else(|| panic!("{name} is no machine"));
+                assert_eq!(System::serving(machine), Some(system));
+            }
+            let target = crate::target::Target::parse(system.triple).unwrap();
+            assert_eq!(target.machine().unwrap().name, system.machine);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! When a guest system is chosen, and what is said where there is none.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
+use triplecheck_emulators::host::TableHost;
+use triplecheck_emulators::launch::{Kind, Launch};
+use triplecheck_emulators::lookup::{Decision, Options, Reason, lookup};
+use triplecheck_emulators::machine::Machine;
+use triplecheck_emulators::packages::Piece;
+use triplecheck_emulators::target::Target;
+
+const S390X: &str = "s390x-unknown-linux-gnu";
+
+fn host() -> TableHost {
+    let machine = |name| Machine::named(name).unwrap();
+    TableHost::new("x86_64-unknown-linux-gnu", "linux", machine("x86_64"))
+        .with_builtin_vm(&["/bin/triplecheck", "__vm"])
+        .program("/usr/bin/qemu-system-s390x")
+        .library("/usr/s390x-linux-gnu/lib/ld64.so.1", machine("s390x"))
+}
+
+fn with_kernels(mut host: TableHost) -> TableHost {
+    for release in ["6.1.0-50", "6.12.117+deb13", "6.2.0-1"] {
+        for file in ["kernel", "initramfs-1"] {
+            host = host.file(&format!("/cache/vm/s390x/{release}/{file}"));
+        }
+    }
+    // Made by an older triplecheck, whose first process speaks in another way.
+    host.file("/cache/vm/s390x/7.0.0/initramfs-0")
+}
+
+fn decide(host: &TableHost, triple: &str, emulator: Option<Kind>) -> Decision {
+    let options = Options { emulator, ..Options::default() };
+    lookup(host, &Target::parse(triple).unwrap(), None, &options)
+}
+
+#[track_caller]
+fn runs(decision: Decision) -> Launch {
+    match decision {
+        Decision::Run(launch, _) => launch,
+        Decision::Cannot(reason, trace) => panic!("{}\n{trace:#?}", reason.text),
+    }
+}
+
+#[track_caller]
+fn refuses(decision: Decision) -> Reason {
+    match decision {
+        Decision::Run(launch, _) => panic!("{:?}", launch.prefix),
+        Decision::Cannot(reason, _) => reason,
+    }
+}
+
+fn kernel(launch: &Launch) -> String {
+    let place = launch.prefix.iter().position(|word| word == "--kernel").unwrap();
+    launch.prefix[place + 1].to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_newest_kernel_is_booted_and_a_variant_names_another() {
+    let host = with_kernels(host());
+    let newest = runs(decide(&host, S390X, Some(Kind::Vm)));
+    assert_eq!(kernel(&newest), "/cache/vm/s390x/6.12.117+deb13");
+    assert_eq!(newest.sysroot.as_deref(), Some("/usr/s390x-linux-gnu".as_ref()));
+    let older = runs(decide(&host, &format!("{S390X}@linux-6.1"), None));
+    assert_eq!(kernel(&older), "/cache/vm/s390x/6.1.0-50");
+    let absent = refuses(decide(&host, &format!("{S390X}@linux-5.10"), None));
+    assert!(absent.text.contains("of version 5.10"), "{}", absent.text);
+    assert_eq!((newest.emulator.kind, newest.emulator.cpu.as_deref()), (Kind::Vm, Some("max")));
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_command_that_brings_it() {
+    let none = refuses(decide(&host(), S390X, Some(Kind::Vm)));
+    assert!(none.text.contains(&format!("triplecheck setup --vm {S390X}")), "{}", none.text);
+    assert_eq!(none.missing, [Piece::GuestSystem("s390x")]);
+    let bare = refuses(decide(&host(), "aarch64-unknown-linux-gnu", Some(Kind::Vm)));
+    assert_eq!(bare.missing, [Piece::QemuSystem("aarch64"), Piece::GuestSystem("aarch64")]);
+    let broken = with_kernels(host()).defect_of("/usr/bin/qemu-system-s390x", "it prints nothing");
+    assert!(refuses(decide(&broken, S390X, Some(Kind::Vm))).text.contains("it prints nothing"));
+}
+
+#[test]
+fn a_guest_system_is_never_chosen_by_itself_nor_for_what_it_cannot_run() {
+    let host = with_kernels(host());
+    let reason = refuses(decide(&host, S390X, None));
+    assert!(reason.missing.contains(&Piece::QemuUser), "{reason:?}");
+    let windows = refuses(decide(&host, "x86_64-pc-windows-gnu", Some(Kind::Vm)));
+    assert!(windows.text.contains("runs Linux programs only"), "{}", windows.text);
+    let unknown = refuses(decide(&host, "loongarch64-unknown-linux-gnu", Some(Kind::Vm)));
+    assert!(unknown.text.contains("no guest system is known"), "{}", unknown.text);
+}

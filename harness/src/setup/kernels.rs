@@ -1,0 +1,215 @@
+//! Debian's kernels: found, downloaded and unpacked by apt with lists of its own, for any architecture, without any
+//! change to the system's package state. apt checks the archive's signatures.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use triplecheck_emulators::vm::machines::System;
+
+use super::packages::apt_complaint;
+use crate::toolchain::progress::Progress;
+use crate::toolchain::tool::{Ended, Tool};
+
+/// The archive, unless [`MIRROR_VARIABLE`] names another copy of it.
+const MIRROR: &str = "http://deb.debian.org/debian";
+
+/// The variable that names another copy of Debian's archive.
+const MIRROR_VARIABLE: &str = "TRIPLECHECK_DEBIAN_MIRROR";
+
+/// The keys by which apt knows Debian's archive.
+const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+/// How long a download may take: 120 MB over a slow line.
+const DOWNLOAD_DEADLINE: Duration = Duration::from_secs(30 * 60);
+
+/// How long unpacking may take.
+const UNPACK_DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+/// How often a download is tried: mirrors in the middle of a synchronisation are consistent a moment later.
+const ATTEMPTS_MAX: usize = 3;
+
+/// What is taken out of a package: the kernel, and the directories that the modules of a guest are in.
+const MEMBERS: [&str; 5] = [
+    "./boot/vmlinu*",
+    "*/kernel/drivers/virtio/*",
+    "*/kernel/drivers/char/*",
+    "*/kernel/net/9p/*",
+    "*/kernel/fs/*",
+];
+
+/// An unpacked kernel.
+#[derive(Debug)]
+pub(super) struct Kernel {
+    /// `6.1.0-50`.
+    pub(super) release: String,
+    /// The file to boot, as the package has it.
+    pub(super) image: PathBuf,
+    /// Where its modules are.
+    pub(super) modules: PathBuf,
+}
+
+/// Downloads and unpacks the newest kernel for `system` into `dir`. The error is one sentence.
+pub(super) fn fetch(system: &System, dir: &Path, progress: &mut dyn Progress) -> Result<Kernel, String> {
+    let apt = Apt::new(system, dir).map_err(|error| error.to_string())?;
+    progress.detail("reading Debian's package lists");
+    let update = ["-o", "APT::Update::Error-Mode=any", "update", "-q"];
+    apt.attempt(&update, progress)?;
+    let meta = format!("linux-image-{0}:{0}", system.debian);
+    let told = apt.tool("apt-cache", &["depends", &meta]).answer().map_err(|error| error.to_string())?;
+    let package = dependency(&told).ok_or_else(|| format!("`{meta}` names no kernel"))?;
+    apt.attempt(&["download", "-q", &format!("{package}:{}", system.debian)], progress)?;
+    let archive = only(dir, |name| name.starts_with("linux-image-"))?;
+    progress.detail("unpacking");
+    let root = dir.join("root");
+    fs_err::create_dir(&root).map_err(|error| error.to_string())?;
+    let mut words = vec!["-x".into(), "-C".into(), root.as_os_str().to_owned(), "--wildcards".into()];
+    words.extend(MEMBERS.map(Into::into));
+    Tool::new("dpkg-deb")
+        .args(["--fsys-tarfile".into(), archive.into_os_string()])
+        .deadline(UNPACK_DEADLINE)
+        .pipe(&Tool::new("tar").args(words))
+        .map_err(|error| error.to_string())?;
+    let image = only(&root.join("boot"), |name| name.starts_with("vmlinu"))?;
+    let release = release(&package, system.debian);
+    Ok(Kernel { release, image, modules: root })
+}
+
+/// The package that a package of no content of its own stands for.
+fn dependency(depends: &str) -> Option<String> {
+    let name = depends.lines().find_map(|line| line.trim().strip_prefix("Depends: linux-image-"))?;
+    Some(format!("linux-image-{}", name.split(':').next().unwrap_or(name)))
+}
+
+/// `6.1.0-50` of `linux-image-6.1.0-50-arm64`.
+fn release(package: &str, architecture: &str) -> String {
+    let name = package.strip_prefix("linux-image-").unwrap_or(package);
+    name.strip_suffix(&format!("-{architecture}")).unwrap_or(name).to_owned()
+}
+
+/// The one file in `dir` whose name is of this kind.
+fn only(dir: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<PathBuf, String> {
+    for entry in fs_err::read_dir(dir).map_err(|error| error.to_string())? {
+        let entry = entry.map_err(|error| error.to_string())?;
+        if entry.file_name().to_str().is_some_and(&is_wanted) {
+            return Ok(entry.path());
+        }
+    }
+    Err(format!("nothing that is wanted is in `{}`", dir.display()))
+}
+
+/// apt with state of its own.
+struct Apt {
+    dir: PathBuf,
+    options: Vec<String>,
+}
+
+impl Apt {
+    fn new(system: &System, dir: &Path) -> io::Result<Self> {
+        for below in ["state", "lists/partial", "cache/archives/partial"] {
+            fs_err::create_dir_all(dir.join(below))?;
+        }
+        fs_err::write(dir.join("status"), "")?;
+        let mirror = std::env::var(MIRROR_VARIABLE).unwrap_or_else(|_| MIRROR.to_owned());
+        let source =
+            format!("deb [arch={} signed-by={KEYRING}] {mirror} {} main\n", system.debian, system.suite);
+        fs_err::write(dir.join("sources.list"), source)?;
+        let at = |name: &str| dir.join(name).display().to_string();
+        let options = [
+            ("Dir::State", at("state")),
+            ("Dir::State::Lists", at("lists")),
+            ("Dir::State::status", at("status")),
+            ("Dir::Cache", at("cache")),
+            ("Dir::Etc::SourceList", at("sources.list")),
+            ("Dir::Etc::SourceParts", "/dev/null".to_owned()),
+            ("Debug::NoLocking", "1".to_owned()),
+            ("Acquire::Languages", "none".to_owned()),
+            ("APT::Architectures::", system.debian.to_owned()),
+        ];
+        let words =
+            options.into_iter().flat_map(|(name, value)| ["-o".to_owned(), format!("{name}={value}")]);
+        Ok(Self { dir: dir.to_owned(), options: words.collect() })
+    }
+
+    fn tool(&self, program: &str, words: &[&str]) -> Tool {
+        Tool::new(program)
+            .args(self.options.iter().map(String::as_str).chain(words.iter().copied()))
+            .env("LC_ALL", "C")
+            .dir(&self.dir)
+            .deadline(DOWNLOAD_DEADLINE)
+    }
+
+    fn attempt(&self, words: &[&str], progress: &mut dyn Progress) -> Result<(), String> {
+        let mut why = String::new();
+        for _ in 0..ATTEMPTS_MAX {
+            let ended = self.tool("apt-get", words).stream(|line| progress.detail(line.trim()));
+            match ended.map_err(|error| error.to_string())? {
+                Ended { success: true, .. } => return Ok(()),
+                Ended { tail, .. } => why = apt_complaint(&tail),
+            }
+        }
+        Err(why)
+    }
+}
+
+/// Puts the kernel at `to` in the form that QEMU boots soonest. An x86 image unpacks itself, which takes two seconds of
+/// work under emulation; what is inside is an ELF file, and QEMU boots that as it is.
+pub(super) fn place(kernel: &Kernel, to: &Path) -> Result<(), String> {
+    let image = fs_err::read(&kernel.image).map_err(|error| error.to_string())?;
+    let io = |error: io::Error| error.to_string();
+    let Some(payload) = payload(&image) else { return fs_err::write(to, image).map_err(io) };
+    let (suffix, tool) = match payload {
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => ("xz", "xz"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => ("zst", "zstd"),
+        // Another way of packing: slower to boot, but bootable.
+        _ => return fs_err::write(to, &image).map_err(io),
+    };
+    let packed = to.with_extension(suffix);
+    fs_err::write(&packed, payload).map_err(io)?;
+    let words = ["-d".into(), "-q".into(), packed.clone().into_os_string()];
+    Tool::new(tool).args(words).deadline(UNPACK_DEADLINE).answer().map_err(|error| error.to_string())?;
+    if packed.is_file() { fs_err::remove_file(&packed).map_err(io) } else { Ok(()) }
+}
+
+/// The packed kernel within an x86 image, by the boot protocol's header: its offset is that of the protected-mode code,
+/// and its last four bytes are a length.
+fn payload(image: &[u8]) -> Option<&[u8]> {
+    if image.get(0x202..0x206)? != b"HdrS" {
+        return None;
+    }
+    let number = |at: usize| {
+        let bytes = image.get(at..at + 4)?.try_into().ok()?;
+        usize::try_from(u32::from_le_bytes(bytes)).ok()
+    };
+    let start = (usize::from(*image.get(0x1f1)?) + 1) * 512 + number(0x248)?;
+    image.get(start..start + number(0x24c)?.checked_sub(4)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_behind_a_meta_package_is_named() {
+        let depends = "linux-image-arm64:arm64\n  Depends: linux-image-6.1.0-50-arm64:arm64\n";
+        let package = dependency(depends).unwrap();
+        assert_eq!(package, "linux-image-6.1.0-50-arm64");
+        assert_eq!(release(&package, "arm64"), "6.1.0-50");
+        assert_eq!(release("linux-image-6.12.117+deb13-riscv64", "riscv64"), "6.12.117+deb13");
+        assert_eq!(dependency("linux-image-arm64\n"), None);
+    }
+
+    #[test]
+    fn what_is_packed_in_an_image_is_found_and_nothing_in_what_is_none() {
+        let mut image = vec![0; 2048];
+        image[0x1f1] = 1;
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x248..0x24c].copy_from_slice(&16u32.to_le_bytes());
+        image[0x24c..0x250].copy_from_slice(&8u32.to_le_bytes());
+        image[1040..1044].copy_from_slice(b"abcd");
+        assert_eq!(payload(&image), Some(&b"abcd"[..]));
+        image[0x24c..0x250].copy_from_slice(&u32::MAX.to_le_bytes());
+        assert_eq!(payload(&image), None);
+        assert_eq!(payload(b"\x7fELF"), None);
+    }
+}

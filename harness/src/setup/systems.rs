@@ -1,0 +1,110 @@
+//! Makes guest systems: Debian's kernel, downloaded and unpacked but not installed, the few modules that it needs, and our
+//! first process, compiled here by the toolchain that builds everything else.
+//!
+//! A system is a directory `vm/MACHINE/RELEASE` under the cache directory. It is made beside and renamed, so that one
+//! that is there is complete. It can be deleted at any time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use triplecheck_emulators::host::Host;
+use triplecheck_emulators::target::Target;
+use triplecheck_emulators::vm::machines::System;
+use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
+
+use super::{initramfs, kernels};
+use crate::toolchain::progress::Progress;
+use crate::toolchain::tool::Tool;
+use crate::toolchain::{Std, Toolchain};
+
+/// The file that says of which source the first process was compiled.
+const AGENT_KEY: &str = "agent";
+
+/// How long compiling the first process may take: one small file.
+const COMPILE_DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+/// The systems that `targets` need and that are not there, or were made by an older triplecheck.
+pub fn missing(host: &dyn Host, targets: &[Target]) -> Vec<&'static System> {
+    let mut found: Vec<&System> = Vec::new();
+    for system in targets.iter().filter_map(|target| System::serving(target.machine()?)) {
+        if !found.contains(&system) && !is_made(host, system) {
+            found.push(system);
+        }
+    }
+    found
+}
+
+fn is_made(host: &dyn Host, system: &System) -> bool {
+    let place = place(host, system);
+    host.names_in(&place).iter().any(|release| {
+        let dir = place.join(release);
+        dir.join(INITRAMFS).is_file()
+            && fs_err::read_to_string(dir.join(AGENT_KEY)).is_ok_and(|key| key == agent_key())
+    })
+}
+
+fn place(host: &dyn Host, system: &System) -> PathBuf {
+    host.cache_dir().join("vm").join(system.machine)
+}
+
+fn agent_key() -> String {
+    blake3::hash(crate::vm::AGENT_SOURCE.as_bytes()).to_hex().to_string()
+}
+
+/// Makes one system. The error is one sentence.
+pub fn make(
+    host: &dyn Host,
+    project_dir: &Path,
+    system: &'static System,
+    progress: &mut dyn Progress,
+) -> Result<(), String> {
+    let io = |error: std::io::Error| error.to_string();
+    let place = place(host, system);
+    fs_err::create_dir_all(&place).map_err(io)?;
+    let scratch = tempfile::Builder::new().prefix(".making-").tempdir_in(&place).map_err(io)?;
+    progress.detail("compiling its first process");
+    let agent = compile(host, project_dir, system, scratch.path())?;
+    let kernel = kernels::fetch(system, scratch.path(), progress)?;
+    progress.detail("putting it together");
+    let made = scratch.path().join("made");
+    fs_err::create_dir(&made).map_err(io)?;
+    kernels::place(&kernel, &made.join(KERNEL))?;
+    let archive = initramfs::make(&agent, &kernel.modules)?;
+    fs_err::write(made.join(INITRAMFS), archive).map_err(io)?;
+    fs_err::write(made.join(AGENT_KEY), agent_key()).map_err(io)?;
+    let dir = place.join(&kernel.release);
+    if dir.is_dir() {
+        fs_err::remove_dir_all(&dir).map_err(io)?;
+    }
+    fs_err::rename(&made, &dir).map_err(io)
+}
+
+/// Compiles the first process as a static program.
+fn compile(host: &dyn Host, project_dir: &Path, system: &System, dir: &Path) -> Result<PathBuf, String> {
+    let target = Target::parse(system.triple).map_err(|error| error.to_string())?;
+    let toolchain = Toolchain::detect_for(host, project_dir, &[system.triple])
+        .map_err(|error| format!("failed to {error}"))?;
+    let linker = toolchain.linker(host, &target).map_err(|unbuildable| unbuildable.text)?;
+    let source = dir.join("agent.rs");
+    let agent = dir.join("init");
+    fs_err::write(&source, crate::vm::AGENT_SOURCE).map_err(|error| error.to_string())?;
+    let mut words: Vec<std::ffi::OsString> =
+        ["--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols"]
+            .into_iter()
+            .chain(["-Ctarget-feature=+crt-static", "--target", system.triple])
+            .map(Into::into)
+            .collect();
+    if let Some(linker) = linker {
+        let mut word = std::ffi::OsString::from("-Clinker=");
+        word.push(linker);
+        words.push(word);
+    }
+    match toolchain.std_for(&target) {
+        Std::Private(sysroot) => words.extend(["--sysroot".into(), sysroot.into()]),
+        Std::Installed | Std::Missing { .. } => {}
+    }
+    words.extend(["-o".into(), agent.clone().into(), source.into()]);
+    let tool = Tool::new(&toolchain.rustc).args(words).deadline(COMPILE_DEADLINE);
+    tool.answer().map_err(|error| format!("failed to compile its first process: {error}"))?;
+    Ok(agent)
+}

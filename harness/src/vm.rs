@@ -1,0 +1,143 @@
+//! Guest systems: a whole Linux kernel of another machine under QEMU, in which programs run one after the other or side
+//! by side, each as under any other emulator.
+//!
+//! Three processes have a part in it. `triplecheck __vm` ([`client`]) stands for one program: it carries its words,
+//! input and output, and ends as it ended, so that whoever supervises it sees no difference to an emulator of user mode.
+//! `triplecheck __vm-serve` ([`serve`]) owns one QEMU and carries the frames of all clients over its one port. Inside, the
+//! agent (`harness/agent`) is the first process. A run keeps one server for each system; where there is none, the client
+//! starts its own.
+//!
+//! What is surprising:
+//! - QEMU's own exit status means nothing: it is 0 after a panic too. A program has ended only where the agent says so.
+//! - Nothing is written to the host's file system but what the program made below its directory and `TMPDIR`, at its
+//!   end, by the client and with the client's rights.
+//! - The guest sees the host's whole file system, read only, with a layer of its own above it that is gone with it.
+
+pub mod client;
+mod guest;
+mod serve;
+mod wire;
+
+pub use serve::main as serve_main;
+
+/// The hidden subcommand that runs a program in a guest system.
+pub const SUBCOMMAND: &str = "__vm";
+/// The hidden subcommand that owns a guest system.
+pub const SERVE_SUBCOMMAND: &str = "__vm-serve";
+/// The variable that names the directory in which the servers of a run listen. No guest sees it.
+pub(crate) const SERVERS_VARIABLE: &str = "TRIPLECHECK_VM_SERVERS";
+
+/// What the lines begin with in which a client says that the system, and not the program, has failed.
+pub(crate) const VOICE: &str = "triplecheck-vm: ";
+
+/// The source of the first process, for set-up to compile.
+pub(crate) const AGENT_SOURCE: &str = include_str!("../agent/agent.rs");
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use triplecheck_emulators::vm::machines::System;
+
+/// Which system is meant, as the lookup has put it into words.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) system: &'static System,
+    pub(crate) qemu: PathBuf,
+    pub(crate) kernel: PathBuf,
+    pub(crate) cpu: String,
+}
+
+/// The words of a client: the system, and how the program is started in it.
+#[derive(Debug)]
+struct Words {
+    wanted: Wanted,
+    sysroot: Option<PathBuf>,
+    argv0: Option<OsString>,
+    program: PathBuf,
+    args: Vec<OsString>,
+}
+
+impl Wanted {
+    /// The system of a launch's words; `None` where they are not ours.
+    pub(crate) fn of_words(words: &[OsString]) -> Option<Self> {
+        let value = |name: &str| {
+            let place = words.iter().position(|word| word == name)?;
+            words.get(place + 1)
+        };
+        Some(Self {
+            system: System::named(value("--machine")?.to_str()?)?,
+            qemu: value("--qemu")?.into(),
+            kernel: value("--kernel")?.into(),
+            cpu: value("--cpu")?.to_str()?.to_owned(),
+        })
+    }
+
+    /// The same as words.
+    pub(crate) fn words(&self) -> Vec<OsString> {
+        vec![
+            "--machine".into(),
+            self.system.machine.into(),
+            "--qemu".into(),
+            self.qemu.clone().into(),
+            "--kernel".into(),
+            self.kernel.clone().into(),
+            "--cpu".into(),
+            self.cpu.clone().into(),
+        ]
+    }
+
+    /// The name of the socket on which its server listens: short, because the kernel allows 107 bytes for the whole path.
+    pub(crate) fn socket(&self, servers: &std::path::Path) -> PathBuf {
+        let mut hasher = blake3::Hasher::new();
+        for word in self.words() {
+            hasher.update(word.as_encoded_bytes());
+            hasher.update(&[0]);
+        }
+        servers.join(&hasher.finalize().to_hex()[..12])
+    }
+
+    /// `linux-6.1`: by which reports name the kernel.
+    pub(crate) fn kernel_name(&self) -> String {
+        let release = self.kernel.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+        let mut parts = release.split(|c: char| !c.is_ascii_digit());
+        format!("linux-{}.{}", parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+    }
+}
+
+impl Words {
+    /// `--machine M --qemu Q --kernel K --cpu C [--sysroot S] --argv0 A -- PROGRAM ARG…`
+    fn read(words: &[OsString]) -> Option<Self> {
+        let end = words.iter().position(|word| word == "--")?;
+        let (options, rest) = (&words[..end], &words[end + 1..]);
+        let (program, args) = rest.split_first()?;
+        let value = |name: &str| {
+            let place = options.iter().position(|word| word == name)?;
+            options.get(place + 1).cloned()
+        };
+        Some(Self {
+            wanted: Wanted::of_words(options)?,
+            sysroot: value("--sysroot").map(PathBuf::from),
+            argv0: value("--argv0"),
+            program: program.into(),
+            args: args.to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_as_they_are_written() {
+        let text = "--machine s390x --qemu /q --kernel /c/vm/s390x/6.1.0-50 --cpu max --sysroot /s --argv0 n -- /p -- x";
+        let words: Vec<OsString> = text.split(' ').map(OsString::from).collect();
+        let read = Words::read(&words).unwrap();
+        assert_eq!(read.wanted.words(), words[..8]);
+        assert_eq!(read.wanted.kernel_name(), "linux-6.1");
+        assert_eq!((read.sysroot, read.argv0), (Some("/s".into()), Some("n".into())));
+        assert_eq!((read.program, read.args), ("/p".into(), vec!["--".into(), "x".into()]));
+        assert!(Words::read(&words[..9]).is_none());
+        assert!(Words::read(&words[2..]).is_none());
+    }
+}

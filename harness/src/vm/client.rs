@@ -1,0 +1,285 @@
+//! Stands for one program that runs in a guest system: its input, its output, what it made, and its end.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitCode, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use rustix::fs::{FileType, fstat, major, minor};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::wire::{self, Change, Ended, Fields, kind};
+use super::{SERVE_SUBCOMMAND, SERVERS_VARIABLE, VOICE, Wanted, Words};
+use crate::unix;
+
+/// The status with which a hook fails.
+const FAILED: u8 = 125;
+/// How much input is sent at once.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// The number of "no such file".
+const ENOENT: i32 = 2;
+
+/// A way to a guest system, and the server if it is ours alone.
+struct Way {
+    stream: UnixStream,
+    server: Option<Child>,
+}
+
+/// Why the program was not seen to its end.
+struct Failure {
+    code: u8,
+    text: String,
+}
+
+fn failure(text: impl Into<String>) -> Failure {
+    Failure { code: FAILED, text: text.into() }
+}
+
+/// `__vm WORDS`: runs a program in a guest system, and ends as it ended.
+pub fn main(words: &[OsString]) -> ExitCode {
+    let Some(words) = Words::read(words) else {
+        say(
+            "usage: triplecheck __vm --machine M --qemu FILE --kernel DIR --cpu MODEL [--sysroot DIR] -- PROGRAM",
+        );
+        return ExitCode::from(FAILED);
+    };
+    let way = match reach(&words.wanted) {
+        Ok(way) => way,
+        Err(failure) => return tell(&failure),
+    };
+    let ended = run(&words, &way.stream);
+    let _ = way.stream.shutdown(std::net::Shutdown::Both);
+    if let Some(mut server) = way.server {
+        let _ = server.wait();
+    }
+    match ended {
+        Ok(Ended::Exited(code)) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(FAILED)),
+        Ok(Ended::Signalled { signal, out_of_memory }) => {
+            if out_of_memory {
+                say("the guest system ran out of memory");
+            }
+            // A second core, of this process, would be no help to anybody.
+            let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+            unix::die_of(signal);
+            ExitCode::from(FAILED)
+        }
+        Ok(Ended::NotStarted { stage, errno }) => {
+            let why = io::Error::from_raw_os_error(errno);
+            let code = if errno == ENOENT { 127 } else { 126 };
+            let text = format!(
+                "cannot start `{}` in the guest system: failed to {stage}: {why}",
+                words.program.display()
+            );
+            tell(&Failure { code, text })
+        }
+        Err(failure) => tell(&failure),
+    }
+}
+
+fn tell(failure: &Failure) -> ExitCode {
+    say(&failure.text);
+    ExitCode::from(failure.code)
+}
+
+fn say(text: &str) {
+    let _ = io::stderr().write_all(format!("{VOICE}{text}\n").as_bytes());
+}
+
+/// The run's server, or one for this program alone.
+fn reach(wanted: &Wanted) -> Result<Way, Failure> {
+    if let Some(servers) = std::env::var_os(SERVERS_VARIABLE)
+        && let Ok(stream) = UnixStream::connect(wanted.socket(Path::new(&servers)))
+    {
+        return Ok(Way { stream, server: None });
+    }
+    let started = UnixStream::pair().and_then(|(ours, theirs)| {
+        let stdin = Stdio::from(OwnedFd::from(theirs));
+        Ok((ours, start_server(wanted, &[], stdin)?))
+    });
+    let (stream, server) =
+        started.map_err(|error| failure(format!("a guest system cannot be started: {error}")))?;
+    let Server { process, .. } = server.map_err(failure)?;
+    Ok(Way { stream, server: Some(process) })
+}
+
+/// A server that is up.
+pub(crate) struct Server {
+    pub(crate) process: Child,
+}
+
+/// Starts a server and waits until its guest is up. The inner error is one sentence.
+pub(crate) fn start_server(
+    wanted: &Wanted,
+    more: &[OsString],
+    stdin: Stdio,
+) -> io::Result<Result<Server, String>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the server of a guest system is started"
+    )]
+    let mut command = std::process::Command::new(crate::supervise::OWN_BINARY);
+    command.arg(SERVE_SUBCOMMAND).args(wanted.words()).args(more);
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null()).env_clear();
+    let mut process = command.spawn()?;
+    let mut answer = String::new();
+    if let Some(mut stdout) = process.stdout.take() {
+        // Its first line is all that it says; what QEMU inherits of it is another pipe.
+        let mut byte = [0];
+        while stdout.read(&mut byte)? == 1 && byte[0] != b'\n' {
+            answer.push(char::from(byte[0]));
+        }
+    }
+    if answer == "up" {
+        return Ok(Ok(Server { process }));
+    }
+    let _ = process.wait();
+    Ok(Err(if answer.is_empty() {
+        "the guest system's server ended without a word".to_owned()
+    } else {
+        answer
+    }))
+}
+
+/// Sends the order and carries on until the program is over.
+fn run(words: &Words, stream: &UnixStream) -> Result<Ended, Failure> {
+    let lost = |error: io::Error| failure(format!("the guest system is gone: {error}"));
+    let hello = wire::read(&mut &*stream).map_err(lost)?;
+    let slot = hello.filter(|frame| frame.kind == kind::HELLO).map(|frame| frame.cell);
+    let slot = slot.ok_or_else(|| failure("the guest system is gone"))?;
+    let piped = !stdin_is_null();
+    let roots = roots();
+    let order = order(words, slot, piped, &roots)?;
+    wire::write(&mut &*stream, 0, kind::RUN, &order).map_err(lost)?;
+    let (taken, more) = channel();
+    if piped && let Ok(stream) = stream.try_clone() {
+        std::thread::spawn(move || feed(stream, &more));
+    }
+    let mut report = Vec::new();
+    loop {
+        let frame = match wire::read(&mut &*stream) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Err(failure("the guest system is gone: its server was ended")),
+            Err(error) => return Err(lost(error)),
+        };
+        match frame.kind {
+            kind::STDOUT => pass(&mut io::stdout().lock(), &frame.payload),
+            kind::STDERR => pass(&mut io::stderr().lock(), &frame.payload),
+            kind::REPORT => report.extend_from_slice(&frame.payload),
+            kind::INPUT => drop(taken.send(())),
+            kind::OVER => break,
+            kind::GONE => {
+                let why = String::from_utf8_lossy(&frame.payload);
+                return Err(failure(format!("the guest system ended while the program ran: {why}")));
+            }
+            _ => {}
+        }
+    }
+    let (changes, ended) = wire::report(&report)
+        .ok_or_else(|| failure("the guest system lost the program: what watches it there was killed"))?;
+    for change in &changes {
+        bring_back(change, &roots)
+            .map_err(|error| failure(format!("cannot bring back what the program made: {error}")))?;
+    }
+    Ok(ended)
+}
+
+/// Writes as the program would have: where nobody reads, this ends as the program would.
+fn pass(to: &mut impl io::Write, bytes: &[u8]) {
+    if to
+        .write_all(bytes)
+        .and_then(|()| to.flush())
+        .is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    {
+        unix::die_of(libc::SIGPIPE);
+    }
+}
+
+/// Sends standard input, a piece whenever the last one was taken.
+fn feed(mut stream: UnixStream, taken: &Receiver<()>) {
+    let mut buffer = vec![0; CHUNK_BYTES];
+    loop {
+        let count = io::stdin().lock().read(&mut buffer).unwrap_or(0);
+        if wire::write(&mut stream, 0, kind::INPUT, &buffer[..count]).is_err()
+            || count == 0
+            || taken.recv().is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn stdin_is_null() -> bool {
+    let Ok(about) = fstat(rustix::stdio::stdin()) else { return true };
+    let device = (major(about.st_rdev), minor(about.st_rdev));
+    FileType::from_raw_mode(about.st_mode) == FileType::CharacterDevice && device == (1, 3)
+}
+
+/// The directories from which what the program made is brought back: where it is, and where it may put what it wants.
+fn roots() -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = std::env::current_dir().into_iter().collect();
+    let tmp = std::env::var_os("TMPDIR").and_then(|tmp| fs_err::canonicalize(tmp).ok());
+    roots.extend(tmp.filter(|tmp| roots.iter().all(|root| !tmp.starts_with(root))));
+    roots
+}
+
+fn order(words: &Words, slot: u32, piped: bool, roots: &[PathBuf]) -> Result<Vec<u8>, Failure> {
+    let cwd = std::env::current_dir()
+        .map_err(|error| failure(format!("cannot find the current directory: {error}")))?;
+    let bytes = |path: &PathBuf| path.as_os_str().as_bytes().to_vec();
+    let argv0 = words.argv0.as_deref().unwrap_or(words.program.as_os_str());
+    let argv: Vec<&OsStr> =
+        std::iter::once(argv0).chain(words.args.iter().map(OsString::as_os_str)).collect();
+    let hidden = format!("{SERVERS_VARIABLE}=");
+    let env: Vec<OsString> = unix::environment()
+        .into_iter()
+        .filter(|entry| !entry.as_bytes().starts_with(hidden.as_bytes()))
+        .collect();
+    let mut fields = Fields::default();
+    fields.number(slot.into()).number(piped.into());
+    fields.number(rustix::process::umask(rustix::fs::Mode::empty()).bits().into());
+    fields.number(rustix::process::geteuid().as_raw().into());
+    fields.number(rustix::process::getegid().as_raw().into());
+    fields.bytes(cwd.as_os_str().as_bytes());
+    let sysroots: Vec<Vec<u8>> = words.sysroot.iter().map(bytes).collect();
+    fields.list(sysroots.iter().map(Vec::as_slice));
+    let roots: Vec<Vec<u8>> = roots.iter().map(bytes).collect();
+    fields.list(roots.iter().map(Vec::as_slice));
+    fields.bytes(words.program.as_os_str().as_bytes());
+    fields.list(argv.iter().map(|word| word.as_bytes()));
+    fields.list(env.iter().map(|entry| entry.as_bytes()));
+    Ok(fields.0)
+}
+
+/// Does on the host what the program did below its directories.
+fn bring_back(change: &Change, roots: &[PathBuf]) -> io::Result<()> {
+    let path = PathBuf::from(OsString::from_vec(change.path.clone()));
+    let is_plain = path.components().all(|part| part != std::path::Component::ParentDir);
+    if !is_plain || !roots.iter().any(|root| path.starts_with(root)) {
+        return Err(io::Error::other(format!("`{}` is not where the program was", path.display())));
+    }
+    let there = fs_err::symlink_metadata(&path).ok();
+    match (change.kind, &there) {
+        (b'w', None) => return Ok(()),
+        (b'd', Some(there)) if there.is_dir() => {}
+        (b'd' | b'w' | b'l', Some(there)) if there.is_dir() => fs_err::remove_dir_all(&path)?,
+        (b'r', Some(there)) if there.is_file() => {}
+        (_, Some(_)) => fs_err::remove_file(&path)?,
+        (_, None) => {}
+    }
+    match change.kind {
+        b'd' if there.is_none_or(|there| !there.is_dir()) => fs_err::create_dir(&path)?,
+        b'l' => {
+            let to = PathBuf::from(OsString::from_vec(change.data.clone()));
+            return fs_err::os::unix::fs::symlink(to, &path);
+        }
+        b'r' => fs_err::write(&path, &change.data)?,
+        b'w' => return Ok(()),
+        _ => {}
+    }
+    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(change.mode & 0o7777))
+}

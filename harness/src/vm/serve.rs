@@ -1,0 +1,219 @@
+//! Owns one guest system for as long as somebody wants it: carries the frames of clients, each of which runs one program,
+//! over the guest's one port.
+//!
+//! It ends, and QEMU with it, when its standard input does: the process that started it holds the other end and needs to
+//! do nothing, so that it may be killed. For a client that starts a system for itself, standard input is also the
+//! connection. Where a program is given up, the guest has to answer in time, or the whole system is.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::ExitCode;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use triplecheck_emulators::vm::machines::SLOTS;
+
+use super::Wanted;
+use super::guest::Guest;
+use super::wire::{self, kind};
+
+/// How long the guest may take to end a program that was given up.
+const KILL_DEADLINE: Duration = Duration::from_secs(20);
+
+/// What all threads share.
+struct Shared {
+    /// For writing; frames are written whole.
+    port: Mutex<UnixStream>,
+    clients: Mutex<Clients>,
+    /// Told whenever a program is over.
+    freed: Condvar,
+}
+
+/// Who is served.
+#[derive(Default)]
+struct Clients {
+    /// By the number of the cell, which is never used twice.
+    known: HashMap<u32, Client>,
+    last: u32,
+}
+
+/// A client whose program is not over.
+struct Client {
+    /// Its share of 9p.
+    slot: u32,
+    /// Where its frames go; `None` when it has gone.
+    back: Option<UnixStream>,
+}
+
+/// `__vm-serve [--listen SOCKET] WORDS`. Writes one line to standard output when the system is up, or says why it is not.
+pub fn main(words: &[OsString]) -> ExitCode {
+    let Some(wanted) = Wanted::of_words(words) else { return ExitCode::from(2) };
+    let listen = words.iter().position(|word| word == "--listen").and_then(|place| words.get(place + 1));
+    // A group of its own: Ctrl-C in a terminal is for the client, whose end ends this.
+    let _ = rustix::process::setsid();
+    let owner = match rustix::io::dup(rustix::stdio::stdin()) {
+        Ok(owner) => UnixStream::from(owner),
+        Err(error) => return refuse(&error.to_string()),
+    };
+    // Before the boot, so that the owner's end is noticed during it.
+    if let Some(socket) = listen {
+        watch(&owner, Some(socket.clone()));
+    }
+    let mut guest = match Guest::boot(&wanted) {
+        Ok(guest) => guest,
+        Err(why) => return refuse(&why),
+    };
+    let (Ok(port), Ok(end)) = (guest.port.try_clone(), guest.port.try_clone()) else {
+        return refuse("no more descriptors");
+    };
+    let _ = PORT.set(end);
+    let shared =
+        Arc::new(Shared { port: Mutex::new(port), clients: Mutex::default(), freed: Condvar::new() });
+    let begun = match listen {
+        Some(socket) => UnixListener::bind(socket).map(|listener| {
+            let shared = shared.clone();
+            std::thread::spawn(move || accept(&listener, &shared));
+        }),
+        None => Ok(()),
+    };
+    if let Err(error) = begun {
+        return refuse(&error.to_string());
+    }
+    let told = io::stdout().write_all(b"up\n").and_then(|()| io::stdout().flush());
+    if told.is_err() {
+        return ExitCode::FAILURE;
+    }
+    if listen.is_none() {
+        let shared = shared.clone();
+        std::thread::spawn(move || {
+            attend(owner, &shared);
+            leave();
+        });
+    }
+    let _ = distribute(&mut guest, &shared);
+    if let Some(socket) = listen {
+        let _ = std::fs::remove_file(socket);
+    }
+    let why = guest.end();
+    let clients = shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
+    for client in clients.known.values().filter_map(|client| client.back.as_ref()) {
+        let _ = wire::write(&mut &*client, 0, kind::GONE, why.as_bytes());
+        let _ = client.shutdown(Shutdown::Write);
+    }
+    ExitCode::FAILURE
+}
+
+fn refuse(why: &str) -> ExitCode {
+    let _ = io::stdout().write_all(format!("{why}\n").as_bytes());
+    ExitCode::FAILURE
+}
+
+/// Ends this process, and QEMU with it, when the owner's end of standard input is closed.
+fn watch(owner: &UnixStream, socket: Option<OsString>) {
+    let Ok(mut owner) = owner.try_clone() else { return };
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut owner, &mut io::sink());
+        if let Some(socket) = socket {
+            let _ = std::fs::remove_file(socket);
+        }
+        leave();
+    });
+}
+
+/// The guest's port, once it is up.
+static PORT: OnceLock<UnixStream> = OnceLock::new();
+
+/// Has the main thread end the guest and this process; before the guest is up, QEMU dies with this process.
+fn leave() {
+    match PORT.get() {
+        Some(port) => drop(port.shutdown(Shutdown::Both)),
+        #[expect(clippy::exit, reason = "from a thread; what is left has nobody who could want it")]
+        None => std::process::exit(0),
+    }
+}
+
+fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
+    while let Ok((client, _)) = listener.accept() {
+        let shared = shared.clone();
+        std::thread::spawn(move || attend(client, &shared));
+    }
+}
+
+/// Carries one client's frames to the guest. When it goes before its program is over, the program is ended.
+fn attend(mut client: UnixStream, shared: &Shared) {
+    let Ok(back) = client.try_clone() else { return };
+    let (cell, slot) = shared.admit(back);
+    // A client has to know its slot, which its order names.
+    let _ = wire::write(&mut &client, slot, kind::HELLO, &[]);
+    while let Ok(Some(frame)) = wire::read(&mut client) {
+        if shared.send(cell, frame.kind, &frame.payload).is_err() {
+            break;
+        }
+    }
+    shared.give_up(cell);
+}
+
+impl Shared {
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, cell: u32, kind: u8, payload: &[u8]) -> io::Result<()> {
+        let mut port = self.port.lock().unwrap_or_else(PoisonError::into_inner);
+        wire::write(&mut *port, cell, kind, payload)
+    }
+
+    /// Waits for a free slot and gives it to a client, whose cell's number comes first.
+    fn admit(&self, back: UnixStream) -> (u32, u32) {
+        let mut clients = self.clients();
+        loop {
+            let slots = u32::try_from(SLOTS).unwrap_or(u32::MAX);
+            let is_free = |slot: &u32| clients.known.values().all(|client| client.slot != *slot);
+            if let Some(slot) = (1..=slots).find(is_free) {
+                clients.last = clients.last.wrapping_add(1).max(1);
+                let cell = clients.last;
+                clients.known.insert(cell, Client { slot, back: Some(back) });
+                return (cell, slot);
+            }
+            clients = self.freed.wait(clients).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Ends a client's program, if it is not over. A guest that does not answer is ended as a whole.
+    fn give_up(&self, cell: u32) {
+        match self.clients().known.get_mut(&cell) {
+            Some(client) => client.back = None,
+            None => return,
+        }
+        let told = self.send(cell, kind::KILL, &[]).is_ok();
+        let is_there = |clients: &mut Clients| clients.known.contains_key(&cell);
+        let waited = self.freed.wait_timeout_while(self.clients(), KILL_DEADLINE, is_there);
+        let (clients, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        drop(clients);
+        if !told || timeout.timed_out() {
+            leave();
+        }
+    }
+}
+
+/// Carries the guest's frames to the clients, until the guest is gone.
+fn distribute(guest: &mut Guest, shared: &Shared) -> io::Result<()> {
+    while let Some(frame) = wire::read(&mut guest.port)? {
+        let mut clients = shared.clients();
+        let back = |client: &Client| client.back.as_ref()?.try_clone().ok();
+        let back = clients.known.get(&frame.cell).and_then(back);
+        if frame.kind == kind::OVER {
+            clients.known.remove(&frame.cell);
+            shared.freed.notify_all();
+        }
+        drop(clients);
+        // A client that is gone reads nothing; its program is being ended.
+        if let Some(back) = back {
+            let _ = wire::write(&mut &back, 0, frame.kind, &frame.payload);
+        }
+    }
+    Ok(())
+}
