@@ -74,6 +74,10 @@ fn what_is_missing_is_named_with_the_command_that_brings_it() {
     assert_eq!(none.missing, [Piece::GuestSystem("s390x")]);
     let bare = refuses(decide(&host(), "aarch64-unknown-linux-gnu", Some(Kind::Vm)));
     assert_eq!(bare.missing, [Piece::QemuSystem("aarch64"), Piece::GuestSystem("aarch64")]);
+    let old = with_kernels(host()).version_of("/usr/bin/qemu-system-s390x", "5.0.0");
+    assert!(refuses(decide(&old, S390X, Some(Kind::Vm))).text.contains("O_NOATIME"));
+    let fixed = with_kernels(host()).version_of("/usr/bin/qemu-system-s390x", "5.1.0");
+    runs(decide(&fixed, S390X, Some(Kind::Vm)));
     let broken = with_kernels(host()).defect_of("/usr/bin/qemu-system-s390x", "it prints nothing");
     assert!(refuses(decide(&broken, S390X, Some(Kind::Vm))).text.contains("it prints nothing"));
 }

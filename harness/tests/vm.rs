@@ -203,3 +203,140 @@ fn without_a_system_the_command_that_makes_one_is_told() {
         which.stdout
     );
 }
+
+/// overlayfs opens files of the layer below with `O_NOATIME`, which the kernel allows to a file's owner alone: QEMU, as a user
+/// who owns none of the files, has to try again without. Before QEMU 5.1 it did not, and nothing on the overlay could be
+/// read or executed.
+#[test]
+fn a_guest_runs_and_reads_files_that_belong_to_another_user_than_qemu() {
+    const NOBODY: &str = "65534";
+    if !boots(AARCH64) || !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let open = |path: &Path| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(path, mode).unwrap();
+    };
+    open(dir.path());
+    let program = dir.path().join("reads");
+    let source = "#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\n\
+        int main(void) { char text[9] = \"\"; int fd = open(\"text\", O_RDONLY); long n = read(fd, text, 8);\n\
+        printf(\"%ld %s %d\", n, text, (int)getuid()); return open(\"text\", O_RDONLY | O_NOATIME) == -1 ? 7 : 0; }\n";
+    if !compile("aarch64-linux-gnu-gcc", AARCH64, source, &program, &["-D_GNU_SOURCE"]) {
+        return;
+    }
+    std::fs::write(dir.path().join("text"), "of root\n").unwrap();
+    // What root has is closed to others: the system and the binary under test are copied to where they may be read.
+    let which = ran(triplecheck().args(["which", "--json", "--emulator", "vm", AARCH64]));
+    let which: Value = serde_json::from_str(&which.stdout).unwrap();
+    let words: Vec<&str> = which["command"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let kernel = Path::new(words[words.iter().position(|word| *word == "--kernel").unwrap() + 1]);
+    let cache = dir.path().join("cache");
+    std::fs::create_dir_all(cache.join("vm/aarch64")).unwrap();
+    assert!(support::copies(kernel, &cache.join("vm/aarch64").join(kernel.file_name().unwrap())));
+    let binary = dir.path().join("triplecheck");
+    assert!(support::copies(Path::new(env!("CARGO_BIN_EXE_triplecheck")), &binary));
+    #[expect(clippy::disallowed_methods, reason = "the test starts the binary under test as another user")]
+    let mut command = std::process::Command::new("setpriv");
+    command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--"]).arg(&binary);
+    command.args(["exec", "--emulator", "vm", "--"]).arg(&program).current_dir(dir.path());
+    let run = ran(command.env("TRIPLECHECK_CACHE", &cache).env("HOME", "/nonexistent").stdin(Stdio::null()));
+    assert_eq!((run.stdout.as_str(), run.code), ("8 of root\n 65534", Some(7)), "{}", run.stderr);
+}
+
+/// What user-mode emulation lacks, asked of the kernel: a line for each that is there and does what it should.
+const KERNEL: &str = r#"
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int in_child(int (*what)(void)) {
+    int status = 0;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) _exit(what());
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+static int traced(void) {
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) { ptrace(PTRACE_TRACEME, 0, 0, 0); raise(SIGSTOP); _exit(7); }
+    waitpid(child, &status, 0);
+    if (!WIFSTOPPED(status) || ptrace(PTRACE_CONT, child, 0, 0) != 0) return 1;
+    waitpid(child, &status, 0);
+    return WEXITSTATUS(status) == 7 ? 0 : 2;
+}
+static int filtered(void) {
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getppid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 77),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { 4, rules };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) return 1;
+    return syscall(__NR_getppid) == -1 && errno == 77 ? 0 : 2;
+}
+static int named(void) {
+    char name[9] = "";
+    if (unshare(CLONE_NEWUTS | CLONE_NEWNS) || sethostname("elsewhere", 8)) return 1;
+    gethostname(name, sizeof name);
+    return strcmp(name, "elsewher") ? 2 : 0;
+}
+static int ring(void) {
+    char parameters[120] = { 0 };
+    return syscall(425, 4, parameters) >= 0 ? 0 : 1;
+}
+static int restartable(void) {
+    static _Alignas(32) char area[32];
+    long first = syscall(__NR_rseq, area, 32, 0, 0x53053053);
+    /* glibc has registered an area of its own already, which the kernel says in one of two ways. */
+    return first == 0 || errno == EBUSY || errno == EINVAL ? 0 : 1;
+}
+int main(void) {
+    printf("ptrace %d\n", in_child(traced));
+    printf("seccomp %d\n", in_child(filtered));
+    printf("unshare %d\n", in_child(named));
+    printf("io_uring %d\n", in_child(ring));
+    printf("rseq %d\n", in_child(restartable));
+    return 0;
+}
+"#;
+
+#[test]
+fn what_user_mode_emulation_cannot_do_works_in_every_guest_system() {
+    if !rustix::process::geteuid().is_root() || !boots(AARCH64) || !boots(S390X) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let guests = [
+        (AARCH64, "aarch64-linux-gnu-gcc"),
+        (S390X, "s390x-linux-gnu-gcc"),
+        ("riscv64gc-unknown-linux-gnu", "riscv64-linux-gnu-gcc"),
+        ("x86_64-unknown-linux-gnu", "cc"),
+    ];
+    for (target, cc) in guests {
+        if ran(triplecheck().args(["which", "--emulator", "vm", target])).code != Some(0) {
+            println!("skipped: no guest system for {target}");
+            continue;
+        }
+        let program = dir.path().join(target);
+        if !compile(cc, target, KERNEL, &program, &["-w"]) {
+            continue;
+        }
+        let run = ran(triplecheck().args(["exec", "--emulator", "vm", "-t", target]).arg(&program));
+        let expected = "ptrace 0\nseccomp 0\nunshare 0\nio_uring 0\nrseq 0\n";
+        assert_eq!((run.stdout.as_str(), run.code), (expected, Some(0)), "{target}: {}", run.stderr);
+    }
+}

@@ -9,7 +9,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::family::Offer;
+use crate::family::{Offer, cpu_model};
 use crate::launch::{ARGV0, Emulator, EnvChange, Kind, Launch};
 use crate::lookup::loader::{self, Loader};
 use crate::lookup::{Obstacle, Reason, Subject, Trace, libraries, note, root};
@@ -27,6 +27,10 @@ pub const KERNEL: &str = "kernel";
 /// The name of the file that holds the first process and the modules. Its number changes whenever what is said between
 /// host and guest does, so that no older one is taken.
 pub const INITRAMFS: &str = "initramfs-1";
+
+/// The first QEMU whose 9p server opens a file again without `O_NOATIME` where that is not allowed (commit `a5804fcf7b22`).
+/// overlayfs opens every file of the layer below with it, since Linux 4.19.
+const QEMU_MIN: &str = "5.1";
 
 /// What a guest system says of a program.
 pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
@@ -59,6 +63,14 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
     if let Some(defect) = host.defect(&program.path) {
         let text = format!("`{}` is no working QEMU: {defect}", program.path.display());
         return refused(text, vec![Piece::QemuSystem(system.emulator)]);
+    }
+    if let Some(version) = host.version(&program.path)
+        && cpu_model::is_older(&version, QEMU_MIN)
+    {
+        let text = format!(
+            "`{name}` {version} cannot share files that belong to others (`O_NOATIME`): it has to be {QEMU_MIN} or newer"
+        );
+        return refused(text, Vec::new());
     }
     let kernel = match kernel(subject, system, trace) {
         Ok(kernel) => kernel,
