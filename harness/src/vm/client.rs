@@ -21,6 +21,8 @@ use crate::unix;
 const FAILED: u8 = 125;
 /// How much input is sent at once.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// How much output is kept of a program that may have to run again.
+const KEPT_BYTES_MAX: usize = 1 << 20;
 /// The number of "no such file".
 const ENOENT: i32 = 2;
 
@@ -34,13 +36,28 @@ struct Way {
 struct Failure {
     code: u8,
     text: String,
+    /// Whether another program may be to blame: the system ended while others ran in it, or before this one was let in.
+    may_be_of_others: bool,
+}
+
+/// What was written to one of the outputs, so that a second run of the program only writes what comes after it.
+#[derive(Default)]
+struct Passed {
+    bytes: Vec<u8>,
+    at: usize,
+    is_too_much: bool,
 }
 
 fn failure(text: impl Into<String>) -> Failure {
-    Failure { code: FAILED, text: text.into() }
+    Failure { code: FAILED, text: text.into(), may_be_of_others: false }
 }
 
 /// `__vm WORDS`: runs a program in a guest system, and ends as it ended.
+///
+/// Where the system ended while other programs ran in it, the program runs once more in a system of its own, so that only what
+/// ends that one too is told as the system's failure. What it has written by then is not written twice. Not repeated is a
+/// program whose input is not `/dev/null`, since that is consumed; one that has written more than is kept; and one that
+/// writes something else the second time, whose first failure is told. What it made is brought back at its end alone.
 pub fn main(words: &[OsString]) -> ExitCode {
     let Some(words) = Words::read(words) else {
         say(
@@ -48,14 +65,20 @@ pub fn main(words: &[OsString]) -> ExitCode {
         );
         return ExitCode::from(FAILED);
     };
-    let way = match reach(&words.wanted) {
-        Ok(way) => way,
-        Err(failure) => return tell(&failure),
-    };
-    let ended = run(&words, &way.stream);
-    let _ = way.stream.shutdown(std::net::Shutdown::Both);
-    if let Some(mut server) = way.server {
-        let _ = server.wait();
+    let mut passed = [Passed::default(), Passed::default()];
+    let mut ended = reach(&words.wanted).and_then(|way| run_over(&words, way, &mut passed));
+    if let Err(first) = &ended
+        && first.may_be_of_others
+        && stdin_is_null()
+        && passed.iter().all(|passed| !passed.is_too_much)
+    {
+        for passed in &mut passed {
+            passed.at = 0;
+        }
+        let again = start_alone(&words.wanted).and_then(|way| run_over(&words, way, &mut passed));
+        if passed.iter().all(|passed| passed.at == passed.bytes.len()) {
+            ended = again;
+        }
     }
     match ended {
         Ok(Ended::Exited(code)) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(FAILED)),
@@ -75,10 +98,19 @@ pub fn main(words: &[OsString]) -> ExitCode {
                 "cannot start `{}` in the guest system: failed to {stage}: {why}",
                 words.program.display()
             );
-            tell(&Failure { code, text })
+            tell(&Failure { code, text, may_be_of_others: false })
         }
         Err(failure) => tell(&failure),
     }
+}
+
+fn run_over(words: &Words, way: Way, passed: &mut [Passed; 2]) -> Result<Ended, Failure> {
+    let ended = run(words, &way.stream, passed);
+    let _ = way.stream.shutdown(std::net::Shutdown::Both);
+    if let Some(mut server) = way.server {
+        let _ = server.wait();
+    }
+    ended
 }
 
 fn tell(failure: &Failure) -> ExitCode {
@@ -97,6 +129,10 @@ fn reach(wanted: &Wanted) -> Result<Way, Failure> {
     {
         return Ok(Way { stream, server: None });
     }
+    start_alone(wanted)
+}
+
+fn start_alone(wanted: &Wanted) -> Result<Way, Failure> {
     let started = UnixStream::pair().and_then(|(ours, theirs)| {
         let stdin = Stdio::from(OwnedFd::from(theirs));
         Ok((ours, start_server(wanted, &[], stdin)?))
@@ -146,11 +182,12 @@ pub(crate) fn start_server(
 }
 
 /// Sends the order and carries on until the program is over.
-fn run(words: &Words, stream: &UnixStream) -> Result<Ended, Failure> {
+fn run(words: &Words, stream: &UnixStream, passed: &mut [Passed; 2]) -> Result<Ended, Failure> {
     let lost = |error: io::Error| failure(format!("the guest system is gone: {error}"));
-    let hello = wire::read(&mut &*stream).map_err(lost)?;
+    let not_let_in = |failure| Failure { may_be_of_others: true, ..failure };
+    let hello = wire::read(&mut &*stream).map_err(lost).map_err(not_let_in)?;
     let slot = hello.filter(|frame| frame.kind == kind::HELLO).map(|frame| frame.cell);
-    let slot = slot.ok_or_else(|| failure("the guest system is gone"))?;
+    let slot = slot.ok_or_else(|| not_let_in(failure("the guest system is gone")))?;
     let piped = !stdin_is_null();
     let roots = roots();
     let order = order(words, slot, piped, &roots)?;
@@ -160,6 +197,8 @@ fn run(words: &Words, stream: &UnixStream) -> Result<Ended, Failure> {
         std::thread::spawn(move || feed(stream, &more));
     }
     let mut report = Vec::new();
+    let [out, err] = passed;
+    let differs = || failure("the program wrote something else when it ran again");
     loop {
         let frame = match wire::read(&mut &*stream) {
             Ok(Some(frame)) => frame,
@@ -167,17 +206,21 @@ fn run(words: &Words, stream: &UnixStream) -> Result<Ended, Failure> {
             Err(error) => return Err(lost(error)),
         };
         match frame.kind {
-            kind::STDOUT => pass(&mut io::stdout().lock(), &frame.payload),
-            kind::STDERR => pass(&mut io::stderr().lock(), &frame.payload),
+            kind::STDOUT => out.pass(&mut io::stdout().lock(), &frame.payload).ok_or_else(differs)?,
+            kind::STDERR => err.pass(&mut io::stderr().lock(), &frame.payload).ok_or_else(differs)?,
             kind::REPORT => report.extend_from_slice(&frame.payload),
             kind::INPUT => drop(taken.send(())),
             kind::OVER => break,
             kind::GONE => {
                 let why = String::from_utf8_lossy(&frame.payload);
-                return Err(failure(format!("the guest system ended while the program ran: {why}")));
+                let gone = failure(format!("the guest system ended while the program ran: {why}"));
+                return Err(Failure { may_be_of_others: frame.cell > 1, ..gone });
             }
             _ => {}
         }
+    }
+    if [out, err].iter().any(|passed| passed.at < passed.bytes.len()) {
+        return Err(differs());
     }
     let (changes, ended) = wire::report(&report)
         .ok_or_else(|| failure("the guest system lost the program: what watches it there was killed"))?;
@@ -186,6 +229,25 @@ fn run(words: &Words, stream: &UnixStream) -> Result<Ended, Failure> {
             .map_err(|error| failure(format!("cannot bring back what the program made: {error}")))?;
     }
     Ok(ended)
+}
+
+impl Passed {
+    /// Writes what was not written before; `None` where what was is something else.
+    fn pass(&mut self, to: &mut impl io::Write, bytes: &[u8]) -> Option<()> {
+        let known = &self.bytes[self.at..];
+        let (again, new) = bytes.split_at(bytes.len().min(known.len()));
+        if !known.starts_with(again) {
+            return None;
+        }
+        self.at += again.len();
+        self.is_too_much |= self.bytes.len() + new.len() > KEPT_BYTES_MAX;
+        if !self.is_too_much {
+            self.bytes.extend_from_slice(new);
+            self.at += new.len();
+        }
+        pass(to, new);
+        Some(())
+    }
 }
 
 /// Writes as the program would have: where nobody reads, this ends as the program would.
@@ -241,7 +303,9 @@ fn order(words: &Words, slot: u32, piped: bool, roots: &[PathBuf]) -> Result<Vec
         .collect();
     let mut fields = Fields::default();
     fields.number(slot.into()).number(piped.into());
-    fields.number(rustix::process::umask(rustix::fs::Mode::empty()).bits().into());
+    let mask = rustix::process::umask(rustix::fs::Mode::empty());
+    rustix::process::umask(mask);
+    fields.number(mask.bits().into());
     fields.number(rustix::process::geteuid().as_raw().into());
     fields.number(rustix::process::getegid().as_raw().into());
     fields.bytes(cwd.as_os_str().as_bytes());

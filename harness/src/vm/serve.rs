@@ -99,8 +99,9 @@ pub fn main(words: &[OsString]) -> ExitCode {
     }
     let why = guest.end();
     let clients = shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = u32::try_from(clients.known.len()).unwrap_or(u32::MAX);
     for client in clients.known.values().filter_map(|client| client.back.as_ref()) {
-        let _ = wire::write(&mut &*client, 0, kind::GONE, why.as_bytes());
+        let _ = wire::write(&mut &*client, count, kind::GONE, why.as_bytes());
         let _ = client.shutdown(Shutdown::Write);
     }
     ExitCode::FAILURE

@@ -34,7 +34,7 @@ pub(super) mod kind {
     pub(crate) const REPORT: u8 = b'R';
     /// From the guest: nothing more comes of this cell.
     pub(crate) const OVER: u8 = b'X';
-    /// From the server: the system is gone, and why.
+    /// From the server: the system is gone, and why; the number is of how many programs ran in it.
     pub(crate) const GONE: u8 = b'G';
 }
 
