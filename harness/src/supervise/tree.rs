@@ -45,16 +45,38 @@ impl From<Process> for Survivor {
 }
 
 /// Asks a process that we have started and not reaped, and all below it, to end.
+///
+/// All are stopped first: what goes on would start others that no list has any more, and whose parent is gone when the next
+/// one is made. A process that has been sent a signal starts no other before it has taken it (`copy_process` in Linux's
+/// `kernel/fork.c`), so that the list is whole when a look at it shows nobody new.
 pub(crate) fn terminate_tree(root: u32) {
     let Some(root) = i32::try_from(root).ok().and_then(Pid::from_raw) else { return };
-    // The children first: they would be somebody else's without it, and not found any more.
-    for process in below(root).unwrap_or_default() {
-        process.signal(&[Signal::TERM]);
+    let _ = kill_process(root, Signal::STOP);
+    let mut family: Vec<Process> = Vec::new();
+    loop {
+        let mut new = below(root).unwrap_or_default();
+        new.retain(|process| !family.iter().any(|known| known.is(process)));
+        if new.is_empty() {
+            break;
+        }
+        for process in &new {
+            process.signal(&[Signal::STOP]);
+        }
+        family.extend(new);
+    }
+    for process in family {
+        process.signal(&[Signal::TERM, Signal::CONT]);
     }
     let _ = kill_process(root, Signal::TERM);
+    let _ = kill_process(root, Signal::CONT);
 }
 
 impl Process {
+    /// Whether it is the same one, and not a later one with its number.
+    fn is(&self, other: &Process) -> bool {
+        self.pid == other.pid && self.started == other.started
+    }
+
     /// Sends signals, if it is still the process that was seen.
     fn signal(&self, signals: &[Signal]) {
         let Ok(pidfd) = pidfd_open(self.pid, PidfdFlags::empty()) else { return };
@@ -177,6 +199,30 @@ mod tests {
         assert_eq!(parse_stat(pid, &format!("42 (gone) Z {TAIL}")), None);
         for damaged in ["", "42 (x", "42 (x) S 1 2", "42 x) S 1 2 3"] {
             assert_eq!(parse_stat(pid, damaged), None, "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn a_tree_that_goes_on_growing_is_ended_whole() {
+        use std::io::Read as _;
+        use std::os::unix::process::CommandExt as _;
+
+        // As a build tool does: a child is replaced as soon as it ends.
+        const GROWS: &str = "trap '' HUP; while :; do (sleep 1000; :) & (sleep 1000; :) & echo; wait; done";
+        #[expect(clippy::disallowed_methods, reason = "the test starts what is ended")]
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", GROWS]).process_group(0).stdout(std::process::Stdio::piped());
+        let mut root = shell.spawn().unwrap();
+        root.stdout.take().unwrap().read_exact(&mut [0]).unwrap();
+        let group = i32::try_from(root.id()).unwrap();
+        terminate_tree(root.id());
+        root.wait().unwrap();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let left = || -> Vec<Process> {
+            processes().unwrap().into_iter().filter(|process| process.group == group).collect()
+        };
+        while !left().is_empty() {
+            assert!(std::time::Instant::now() < end, "still there: {:?}", left());
         }
     }
 
