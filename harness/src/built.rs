@@ -286,16 +286,16 @@ mod tests {
     #[test]
     fn paths_are_those_of_wherever_the_project_is_now() {
         let place = |was: &str, dir: &str| Place { was: was.into(), dir: dir.into() };
-        let places = [place("/ci/work/lib", "other/1"), place("/ci/work", "root")];
+        let places = [place("/ci/checkout/lib", "other/1"), place("/ci/checkout", "root")];
         let now = |dir: &str| match dir {
-            "root" => PathBuf::from("/home/me/work"),
+            "root" => PathBuf::from("/home/me/checkout"),
             dir => Path::new("/tmp/x").join(dir),
         };
         for (text, expected) in [
-            ("/ci/work", "/home/me/work"),
-            ("/ci/work/tests/n.txt", "/home/me/work/tests/n.txt"),
-            ("/ci/work/lib/a", "/tmp/x/other/1/a"),
-            ("/ci/workshop", "/ci/workshop"),
+            ("/ci/checkout", "/home/me/checkout"),
+            ("/ci/checkout/tests/n.txt", "/home/me/checkout/tests/n.txt"),
+            ("/ci/checkout/lib/a", "/tmp/x/other/1/a"),
+            ("/ci/checkoutshop", "/ci/checkoutshop"),
             ("codec", "codec"),
         ] {
             assert_eq!(moved(&places, text, &now), expected);
