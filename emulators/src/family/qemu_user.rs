@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::family::{Offer, cpu_model, too_old};
+use crate::family::{Offer, cpu_model, linux_machine, too_old};
 use crate::host::Program;
 use crate::launch::{ARGV0, Emulator, EnvChange, Kind, Launch};
 use crate::lookup::loader::{self, Loader};
@@ -46,15 +46,9 @@ const LOADER_VARIABLES: [&str; 3] = ["LD_PRELOAD", "LD_AUDIT", "LD_DEBUG"];
 
 /// What QEMU says of a program.
 pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
-    let host = subject.host;
-    if !subject.is_linux() {
-        return Offer::NotForIt("runs Linux programs only".to_owned());
-    }
-    if host.os() != "linux" {
-        return Offer::NotForIt("runs on Linux hosts only".to_owned());
-    }
-    let Some(machine) = subject.machine else {
-        return Offer::NotForIt("not a machine that we know".to_owned());
+    let machine = match linux_machine(subject) {
+        Ok(machine) => machine,
+        Err(why) => return Offer::NotForIt(why.to_owned()),
     };
     let Some(suffix) = machine.qemu_user else {
         return Offer::NotForIt(format!("QEMU has no user-mode emulator for {}", machine.name));

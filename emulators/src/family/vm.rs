@@ -9,7 +9,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::family::{Offer, cpu_model};
+use crate::family::{Offer, cpu_model, linux_machine};
 use crate::launch::{ARGV0, Emulator, EnvChange, Kind, Launch};
 use crate::lookup::loader::{self, Loader};
 use crate::lookup::{Obstacle, Reason, Subject, Trace, libraries, note, root};
@@ -35,14 +35,9 @@ const QEMU_MIN: &str = "5.1";
 /// What a guest system says of a program.
 pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
     let host = subject.host;
-    if !subject.is_linux() {
-        return Offer::NotForIt("runs Linux programs only".to_owned());
-    }
-    if host.os() != "linux" {
-        return Offer::NotForIt("runs on Linux hosts only".to_owned());
-    }
-    let Some(machine) = subject.machine else {
-        return Offer::NotForIt("not a machine that we know".to_owned());
+    let machine = match linux_machine(subject) {
+        Ok(machine) => machine,
+        Err(why) => return Offer::NotForIt(why.to_owned()),
     };
     let Some(system) = System::serving(machine) else {
         return Offer::NotForIt(format!("no guest system is known for {}", machine.name));
