@@ -20,7 +20,7 @@ fn host() -> TableHost {
 
 fn with_kernels(mut host: TableHost) -> TableHost {
     for release in ["6.1.0-50", "6.12.117+deb13", "6.2.0-1"] {
-        for file in ["kernel", "initramfs-1"] {
+        for file in ["kernel", "initramfs-2"] {
             host = host.file(&format!("/cache/vm/s390x/{release}/{file}"));
         }
     }

@@ -30,8 +30,13 @@ pub(crate) const SERVERS_VARIABLE: &str = "TRIPLECHECK_VM_SERVERS";
 /// What the lines begin with in which a client says that the system, and not the program, has failed.
 pub(crate) const VOICE: &str = "triplecheck-vm: ";
 
-/// The source of the first process, for set-up to compile.
-pub(crate) const AGENT_SOURCE: &str = include_str!("../agent/agent.rs");
+/// The source of the first process, for set-up to compile: names and texts of its files, the crate's root first.
+pub(crate) const AGENT_SOURCES: [(&str, &str); 4] = [
+    ("agent.rs", include_str!("../agent/agent.rs")),
+    ("linux.rs", include_str!("../agent/linux.rs")),
+    ("program.rs", include_str!("../agent/program.rs")),
+    ("wire.rs", include_str!("../agent/wire.rs")),
+];
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -55,6 +60,15 @@ struct Words {
     argv0: Option<OsString>,
     program: PathBuf,
     args: Vec<OsString>,
+}
+
+/// A digest of [`AGENT_SOURCES`].
+pub(crate) fn agent_key() -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, text) in AGENT_SOURCES {
+        hasher.update(name.as_bytes()).update(&[0]).update(text.as_bytes()).update(&[0]);
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 impl Wanted {
@@ -127,6 +141,17 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
+    #[test]
+    fn a_changed_agent_has_a_new_name() {
+        let known = ("initramfs-2", "bc5df0b1cac7d7bb36c47e46aac3974551ad4092e3e0ea05e1b866a049724eec");
+        assert_eq!(
+            (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
+            known,
+            "give `INITRAMFS` the next number, and write both here"
+        );
+    }
 
     #[test]
     fn words_are_read_as_they_are_written() {

@@ -16,6 +16,7 @@ use super::{initramfs, kernels};
 use crate::toolchain::progress::Progress;
 use crate::toolchain::tool::Tool;
 use crate::toolchain::{Std, Toolchain};
+use crate::vm::{AGENT_SOURCES, agent_key};
 
 /// The file that says of which source the first process was compiled.
 const AGENT_KEY: &str = "agent";
@@ -45,10 +46,6 @@ fn is_made(host: &dyn Host, system: &System) -> bool {
 
 fn place(host: &dyn Host, system: &System) -> PathBuf {
     host.cache_dir().join("vm").join(system.machine)
-}
-
-fn agent_key() -> String {
-    blake3::hash(crate::vm::AGENT_SOURCE.as_bytes()).to_hex().to_string()
 }
 
 /// Makes one system. The error is one sentence.
@@ -85,9 +82,10 @@ fn compile(host: &dyn Host, project_dir: &Path, system: &System, dir: &Path) -> 
     let toolchain = Toolchain::detect_for(host, project_dir, &[system.triple])
         .map_err(|error| format!("failed to {error}"))?;
     let linker = toolchain.linker(host, &target).map_err(|unbuildable| unbuildable.text)?;
-    let source = dir.join("agent.rs");
     let agent = dir.join("init");
-    fs_err::write(&source, crate::vm::AGENT_SOURCE).map_err(|error| error.to_string())?;
+    for (name, text) in AGENT_SOURCES {
+        fs_err::write(dir.join(name), text).map_err(|error| error.to_string())?;
+    }
     let mut words: Vec<std::ffi::OsString> =
         ["--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols"]
             .into_iter()
@@ -103,7 +101,7 @@ fn compile(host: &dyn Host, project_dir: &Path, system: &System, dir: &Path) -> 
         Std::Private(sysroot) => words.extend(["--sysroot".into(), sysroot.into()]),
         Std::Installed | Std::Missing { .. } => {}
     }
-    words.extend(["-o".into(), agent.clone().into(), source.into()]);
+    words.extend(["-o".into(), agent.clone().into(), dir.join(AGENT_SOURCES[0].0).into()]);
     let tool = Tool::new(&toolchain.rustc).args(words).deadline(COMPILE_DEADLINE);
     tool.answer().map_err(|error| format!("failed to compile its first process: {error}"))?;
     Ok(agent)

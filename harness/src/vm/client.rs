@@ -95,7 +95,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
             let why = io::Error::from_raw_os_error(errno);
             let code = if errno == ENOENT { 127 } else { 126 };
             let text = format!(
-                "cannot start `{}` in the guest system: failed to {stage}: {why}",
+                "cannot run `{}` in the guest system: failed to {stage}: {why}",
                 words.program.display()
             );
             tell(&Failure { code, text, may_be_of_others: false })

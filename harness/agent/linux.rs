@@ -1,0 +1,91 @@
+//! What the agent asks of Linux: declarations by hand, since it is compiled without any crate, and two helpers for them.
+
+use std::ffi::{c_char, c_int, c_long, c_short, c_ulong, c_void, CString};
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct PollFd {
+    pub(crate) fd: c_int,
+    pub(crate) events: c_short,
+    pub(crate) revents: c_short,
+}
+
+#[repr(C)]
+pub(crate) struct TimeSpec {
+    pub(crate) seconds: i64,
+    pub(crate) nanoseconds: i64,
+}
+
+extern "C" {
+    pub(crate) fn mount(from: *const c_char, to: *const c_char, kind: *const c_char, flags: c_ulong, data: *const c_void) -> c_int;
+    pub(crate) fn chroot(path: *const c_char) -> c_int;
+    pub(crate) fn chdir(path: *const c_char) -> c_int;
+    pub(crate) fn fork() -> c_int;
+    pub(crate) fn execve(path: *const c_char, argv: *const *const c_char, env: *const *const c_char) -> c_int;
+    pub(crate) fn waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int;
+    pub(crate) fn pipe2(fds: *mut c_int, flags: c_int) -> c_int;
+    pub(crate) fn poll(fds: *mut PollFd, count: c_ulong, timeout_ms: c_int) -> c_int;
+    pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
+    pub(crate) fn read(fd: c_int, buffer: *mut c_void, count: usize) -> isize;
+    pub(crate) fn write(fd: c_int, buffer: *const c_void, count: usize) -> isize;
+    pub(crate) fn close(fd: c_int) -> c_int;
+    pub(crate) fn dup2(from: c_int, to: c_int) -> c_int;
+    pub(crate) fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
+    pub(crate) fn kill(pid: c_int, signal: c_int) -> c_int;
+    pub(crate) fn reboot(how: c_int) -> c_int;
+    pub(crate) fn syscall(number: c_long, ...) -> c_long;
+    pub(crate) fn clock_settime(clock: c_int, time: *const TimeSpec) -> c_int;
+    pub(crate) fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
+    pub(crate) fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
+    pub(crate) fn signal(number: c_int, handler: usize) -> usize;
+    pub(crate) fn umask(mask: u32) -> u32;
+    pub(crate) fn setgroups(count: usize, groups: *const u32) -> c_int;
+    pub(crate) fn setgid(group: u32) -> c_int;
+    pub(crate) fn setuid(user: u32) -> c_int;
+    pub(crate) fn setsid() -> c_int;
+    pub(crate) fn _exit(status: c_int) -> !;
+}
+
+pub(crate) const MS_RDONLY: c_ulong = 1;
+pub(crate) const MS_BIND: c_ulong = 4096;
+pub(crate) const MS_REC: c_ulong = 16384;
+pub(crate) const MS_PRIVATE: c_ulong = 1 << 18;
+pub(crate) const O_RDWR: c_int = 2;
+pub(crate) const O_WRONLY: c_int = 1;
+pub(crate) const O_NONBLOCK: c_int = 0o4000;
+pub(crate) const O_CLOEXEC: c_int = 0o2_000_000;
+pub(crate) const POLLIN: c_short = 1;
+pub(crate) const POLLOUT: c_short = 4;
+pub(crate) const F_SETFL: c_int = 4;
+pub(crate) const SIGKILL: c_int = 9;
+pub(crate) const SIGPIPE: c_int = 13;
+pub(crate) const NEW_NAMESPACES: c_long = 0x0002_0000 | 0x2000_0000 | 0x0800_0000;
+pub(crate) const SIGCHLD: c_long = 17;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) const SYS_CLONE: c_long = 56;
+#[cfg(target_arch = "x86_64")]
+pub(crate) const SYS_FINIT_MODULE: c_long = 313;
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+pub(crate) const SYS_CLONE: c_long = 220;
+#[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
+pub(crate) const SYS_FINIT_MODULE: c_long = 273;
+#[cfg(target_arch = "s390x")]
+pub(crate) const SYS_CLONE: c_long = 120;
+#[cfg(target_arch = "s390x")]
+pub(crate) const SYS_FINIT_MODULE: c_long = 344;
+
+/// Mounts; says why not on the console.
+pub(crate) fn mounted(from: &str, to: &str, kind: &str, flags: c_ulong, options: &str) -> bool {
+    let [from_c, to_c, kind_c, options_c] = [c(from), c(to), c(kind), c(options)];
+    unsafe { mount(from_c.as_ptr(), to_c.as_ptr(), kind_c.as_ptr(), flags, options_c.as_ptr().cast()) == 0 }
+}
+
+/// Strings come from frames and from the file system; what follows a zero byte is no part of them.
+pub(crate) fn c(text: impl Into<Vec<u8>>) -> CString {
+    let mut bytes = text.into();
+    if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
+        bytes.truncate(end);
+    }
+    CString::new(bytes).unwrap_or_default()
+}

@@ -1,0 +1,257 @@
+//! One program: namespaces, the file system that it sees, its start, and what it has changed.
+
+use std::ffi::{c_char, c_int, c_long, CString};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::ptr::{null, null_mut};
+
+use crate::linux::*;
+use crate::wire::{field, put, Fields};
+
+/// One program that runs.
+pub(crate) struct Cell {
+    pub(crate) id: u32,
+    pub(crate) keeper: c_int,
+    /// Standard output, standard error and the keeper's report; -1 when closed.
+    pub(crate) from: [c_int; 3],
+    /// Standard input; -1 when closed.
+    pub(crate) stdin: c_int,
+    pub(crate) pending: Vec<u8>,
+    pub(crate) ends: bool,
+}
+
+/// What is to be run.
+struct Order<'a> {
+    slot: u64,
+    piped: bool,
+    umask: u32,
+    user: u32,
+    group: u32,
+    cwd: &'a [u8],
+    sysroots: Vec<&'a [u8]>,
+    roots: Vec<&'a [u8]>,
+    program: &'a [u8],
+    argv: Vec<&'a [u8]>,
+    env: Vec<&'a [u8]>,
+}
+
+impl<'a> Order<'a> {
+    fn read(payload: &'a [u8]) -> Self {
+        let mut fields = Fields(payload);
+        Self {
+            slot: fields.number(),
+            piped: fields.number() != 0,
+            umask: fields.number() as u32,
+            user: fields.number() as u32,
+            group: fields.number() as u32,
+            cwd: fields.bytes(),
+            sysroots: fields.list(),
+            roots: fields.list(),
+            program: fields.bytes(),
+            argv: fields.list(),
+            env: fields.list(),
+        }
+    }
+}
+
+/// Starts a program in namespaces of its own; nothing where the system has no more processes or descriptors.
+pub(crate) fn start(id: u32, payload: &[u8]) -> Option<Cell> {
+    let [stdout, stderr, report, stdin] = [pipe()?, pipe()?, pipe()?, pipe()?];
+    let keeper = clone_into_namespaces();
+    if keeper < 0 {
+        return None;
+    }
+    if keeper == 0 {
+        unsafe { close(stdin[1]) };
+        keep(&Order::read(payload), [stdin[0], stdout[1], stderr[1]], report[1]);
+    }
+    unsafe {
+        for end in [stdout[1], stderr[1], report[1], stdin[0]] {
+            close(end);
+        }
+        fcntl(stdin[1], F_SETFL, O_NONBLOCK);
+    }
+    Some(Cell { id, keeper, from: [stdout[0], stderr[0], report[0]], stdin: stdin[1], pending: Vec::new(), ends: false })
+}
+
+fn pipe() -> Option<[c_int; 2]> {
+    let mut ends = [-1; 2];
+    (unsafe { pipe2(ends.as_mut_ptr(), O_CLOEXEC) } == 0).then_some(ends)
+}
+
+fn clone_into_namespaces() -> c_int {
+    let (flags, stack) = (NEW_NAMESPACES | SIGCHLD, 0 as c_long);
+    // s390x has the two the other way round.
+    let (first, second) = if cfg!(target_arch = "s390x") { (stack, flags) } else { (flags, stack) };
+    (unsafe { syscall(SYS_CLONE, first, second, 0 as c_long, 0 as c_long, 0 as c_long) }) as c_int
+}
+
+/// The first process of the namespaces: lays out the file system, starts the program, reports.
+fn keep(order: &Order<'_>, streams: [c_int; 3], report: c_int) -> ! {
+    let failed = |stage: &str| -> ! {
+        let error = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        report_failure(report, stage, error)
+    };
+    if let Err(stage) = lay_out(order) {
+        failed(&stage);
+    }
+    let Some(exec) = pipe() else { failed("pipe") };
+    let killed_before = oom_kills();
+    let program = unsafe { fork() };
+    if program < 0 {
+        failed("fork");
+    }
+    if program == 0 {
+        unsafe { close(exec[0]) };
+        become_program(order, streams, exec[1]);
+    }
+    unsafe { close(exec[1]) };
+    for stream in streams {
+        unsafe { close(stream) };
+    }
+    let mut failure = [0u8; 5];
+    let count = unsafe { read(exec[0], failure.as_mut_ptr().cast(), 5) };
+    let mut status = 0;
+    loop {
+        let ended = unsafe { waitpid(-1, &mut status, 0) };
+        if ended == program || ended < 0 {
+            break;
+        }
+    }
+    unsafe { kill(-1, SIGKILL) };
+    while unsafe { waitpid(-1, null_mut(), 0) } > 0 {}
+    if count == 5 {
+        let stage = if failure[0] == b'd' { "enter the directory" } else { "execute" };
+        report_failure(report, stage, i32::from_le_bytes([failure[1], failure[2], failure[3], failure[4]]));
+    }
+    for root in &order.roots {
+        collect(report, Path::new(std::ffi::OsStr::from_bytes(root)));
+    }
+    let oom = u8::from(oom_kills() > killed_before);
+    let (kind, code) = if status & 0x7f == 0 { (0, status >> 8 & 0xff) } else { (1, status & 0x7f) };
+    let mut record = vec![b'x', kind, oom];
+    record.extend_from_slice(&code.to_le_bytes());
+    put(report, &record);
+    unsafe { _exit(0) }
+}
+
+fn report_failure(report: c_int, stage: &str, errno: i32) -> ! {
+    let mut record = vec![b'f'];
+    record.extend_from_slice(&errno.to_le_bytes());
+    field(&mut record, stage.as_bytes());
+    put(report, &record);
+    unsafe { _exit(1) }
+}
+
+/// How often the kernel has killed for want of memory.
+fn oom_kills() -> u64 {
+    let text = fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
+}
+
+/// The host's files below a layer that can be written, as the root. The error names what could not be mounted.
+fn lay_out(order: &Order<'_>) -> Result<(), String> {
+    let need = |done: bool, what: &str| if done { Ok(()) } else { Err(what.to_owned()) };
+    need(mounted("none", "/", "", MS_REC | MS_PRIVATE, ""), "make mounts private")?;
+    let share = format!("share{}", order.slot);
+    let options = "trans=virtio,version=9p2000.L,msize=262144,cache=loose,access=any";
+    need(mounted(&share, "/lower", "9p", MS_RDONLY, options), "mount the share")?;
+    need(mounted("cell", "/cell", "tmpfs", 0, "mode=755"), "mount a tmpfs")?;
+    for dir in ["/cell/upper", "/cell/work", "/cell/root"] {
+        need(fs::create_dir(dir).is_ok(), "create a directory")?;
+    }
+    for sysroot in &order.sysroots {
+        lay_over(Path::new(std::ffi::OsStr::from_bytes(sysroot)));
+    }
+    let options = "lowerdir=/lower,upperdir=/cell/upper,workdir=/cell/work,xino=off";
+    need(mounted("cell", "/cell/root", "overlay", 0, options), "mount the overlay")?;
+    need(mounted("/dev", "/cell/root/dev", "", MS_BIND | MS_REC, ""), "mount /dev")?;
+    need(mounted("proc", "/cell/root/proc", "proc", 0, ""), "mount /proc")?;
+    need(mounted("/sys", "/cell/root/sys", "", MS_BIND, ""), "mount /sys")?;
+    need(mounted("shm", "/cell/root/dev/shm", "tmpfs", 0, "mode=1777"), "mount /dev/shm")?;
+    Ok(())
+}
+
+/// Links to the directories of libraries of a sysroot, in the place of the host's: a layer of its own it cannot be, since
+/// overlayfs refuses a layer that lies within another.
+fn lay_over(sysroot: &Path) {
+    let below = sysroot.strip_prefix("/").unwrap_or(sysroot);
+    for entry in fs::read_dir(Path::new("/lower").join(below)).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        // A link from `/usr` into itself would lead nowhere.
+        if name.as_bytes().starts_with(b"lib") || (name == "usr" && !sysroot.starts_with("/usr")) {
+            let _ = std::os::unix::fs::symlink(sysroot.join(&name), Path::new("/cell/upper").join(&name));
+        }
+    }
+}
+
+fn become_program(order: &Order<'_>, streams: [c_int; 3], exec: c_int) -> ! {
+    let failed = |stage: u8| -> ! {
+        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0).to_le_bytes();
+        put(exec, &[stage, errno[0], errno[1], errno[2], errno[3]]);
+        unsafe { _exit(127) }
+    };
+    let _ = fs::write("/proc/self/oom_score_adj", "0");
+    let root = c("/cell/root");
+    let [cwd, program] = [c(order.cwd), c(order.program)];
+    let argv: Vec<CString> = order.argv.iter().map(|word| c(*word)).collect();
+    let env: Vec<CString> = order.env.iter().map(|word| c(*word)).collect();
+    unsafe {
+        if chroot(root.as_ptr()) != 0 || chdir(cwd.as_ptr()) != 0 {
+            failed(b'd');
+        }
+        let null = open(c"/dev/null".as_ptr(), O_RDWR | O_CLOEXEC);
+        dup2(if order.piped { streams[0] } else { null }, 0);
+        dup2(streams[1], 1);
+        dup2(streams[2], 2);
+        signal(SIGPIPE, 0);
+        setsid();
+        umask(order.umask);
+        if setgroups(0, null_mut()) != 0 || setgid(order.group) != 0 || setuid(order.user) != 0 {
+            failed(b'd');
+        }
+        execve(program.as_ptr(), pointers(&argv).as_ptr(), pointers(&env).as_ptr());
+    }
+    failed(b'x')
+}
+
+fn pointers(words: &[CString]) -> Vec<*const c_char> {
+    words.iter().map(|word| word.as_ptr()).chain([null()]).collect()
+}
+
+/// Reports what was changed below `root`: files and directories that were made, and what was removed.
+fn collect(report: c_int, root: &Path) {
+    let upper = Path::new("/cell/upper").join(root.strip_prefix("/").unwrap_or(root));
+    let mut pending = vec![PathBuf::new()];
+    while let Some(below) = pending.pop() {
+        for entry in fs::read_dir(upper.join(&below)).into_iter().flatten().flatten() {
+            let below = below.join(entry.file_name());
+            let Ok(about) = entry.path().symlink_metadata() else { continue };
+            let kind = about.file_type();
+            let (word, data) = if kind.is_dir() {
+                pending.push(below.clone());
+                (b'd', Vec::new())
+            } else if kind.is_symlink() {
+                let to = fs::read_link(entry.path()).unwrap_or_default();
+                (b'l', to.into_os_string().into_vec())
+            } else if kind.is_file() {
+                match fs::read(entry.path()) {
+                    Ok(data) => (b'r', data),
+                    // An empty file in its place would be taken for what the program made.
+                    Err(error) => report_failure(report, "bring back what it made", error.raw_os_error().unwrap_or(0)),
+                }
+            } else if kind.is_char_device() && about.rdev() == 0 {
+                (b'w', Vec::new())
+            } else {
+                continue;
+            };
+            let mut record = vec![b'c', word];
+            record.extend_from_slice(&about.mode().to_le_bytes());
+            field(&mut record, root.join(below).as_os_str().as_bytes());
+            field(&mut record, &data);
+            put(report, &record);
+        }
+    }
+}
