@@ -43,6 +43,8 @@ enum Symptom {
     Signal(i32, i32),
     /// SIGSEGV killed the target, and natively the program said these words of its own.
     DiesWhereNativeSays(&'static str),
+    /// The target's output says this, and then its module executed `unreachable`.
+    TrapsAfter(&'static str),
 }
 
 const EINVAL: u32 = 22;
@@ -168,6 +170,13 @@ const ROWS: &[Deviation] = &[
         symptom: Symptom::Says("not supported on this platform"),
         text: "WASI preview 1 has no threads, no processes and no sockets of its own",
     },
+    Deviation {
+        kind: Kind::Wasi,
+        seen: "rustup's std of 1.95",
+        gone: None,
+        symptom: Symptom::TrapsAfter("panicked at"),
+        text: "a panic ends the program and cannot be caught: `triplecheck setup wasm32-wasip1` brings a std that unwinds, and node",
+    },
 ];
 
 const fn qemu(symptom: Symptom, text: &'static str) -> Deviation {
@@ -231,7 +240,8 @@ impl Deviation {
             | Symptom::LacksWords(_)
             | Symptom::NanBits
             | Symptom::Signal(..)
-            | Symptom::DiesWhereNativeSays(_) => String::new(),
+            | Symptom::DiesWhereNativeSays(_)
+            | Symptom::TrapsAfter(_) => String::new(),
         };
         format!("known deviation of {} ({range}): {}{which}", self.kind, self.text)
     }
@@ -260,6 +270,13 @@ impl Symptom {
                     && native.observation.end != target.observation.end
                     && says(native, words)
                     && !says(target, words)
+            }
+            Self::TrapsAfter(words) => {
+                let observation = target.observation;
+                let mut lines = super::lines::own(&observation.stderr, target.emulator);
+                says(target, words)
+                    && native.observation.end != observation.end
+                    && lines.any(|line| line.contains("trap: unreachable"))
             }
         }
     }

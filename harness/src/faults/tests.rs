@@ -199,6 +199,10 @@ fn what_is_known_of_a_version_stands_beside_what_it_explains() {
     deviation(&ok, &dll, Kind::Wine, "9.0", None);
     let stub = "0024:fixme:file:CreateSymbolicLinkW (x, y, 0): stub\n0024:fixme:a:b unrelated\n";
     deviation(&ok, &failed(stub), Kind::Wine, "8.0", Some("wine itself says: file:CreateSymbolicLinkW"));
+    let panic = |end, more: &str| seen(end, "", &format!("thread 'main' panicked at a.rs:1:1:\n{more}"), "");
+    let trap = panic(End::Exited { code: 134 }, "triplecheck-wasi: trap: unreachable\n");
+    deviation(&ok, &trap, Kind::Wasi, "0.1.0", Some("a panic ends the program"));
+    deviation(&ok, &panic(End::Exited { code: 101 }, ""), Kind::Wasi, "0.1.0", None);
     let nan = |bits: &str| seen(End::Exited { code: 0 }, bits, "", "");
     deviation(&nan("7fc00000\n"), &nan("0xffc00001\n"), Kind::QemuUser, "7.2", Some("payload of a NaN"));
     deviation(&nan("12345678\n"), &nan("12345679\n"), Kind::QemuUser, "7.2", None);

@@ -140,6 +140,7 @@ impl Plan {
 pub fn plan(state: &State) -> Plan {
     let mut making = Making { state, plan: Plan::default() };
     making.packages();
+    making.node();
     making.qemu();
     making.stds();
     making.preparations();
@@ -228,9 +229,31 @@ impl Making<'_> {
             push_new(&mut purposes, built.iter().map(|triple| (Purpose::Sources, triple.clone())));
             push_new(&mut targets, built);
         }
-        if names.is_empty() {
-            return;
+        if !names.is_empty() {
+            self.push_packages(distribution, names, targets, reason(&purposes), false);
         }
+    }
+
+    /// node, by itself: WebAssembly's programs run without it, but a panic ends them.
+    fn node(&mut self) {
+        let Some(distribution) = self.state.system.distribution else { return };
+        let names = packages::packages(Piece::Node, distribution);
+        let wanting = self.state.targets.iter().filter(|target| target.wants_node);
+        let targets: Vec<String> = wanting.map(|target| target.triple.clone()).collect();
+        if !targets.is_empty() && !names.is_empty() {
+            let reason = format!("to catch panics on {}", targets.join(", "));
+            self.push_packages(distribution, names, targets, reason, true);
+        }
+    }
+
+    fn push_packages(
+        &mut self,
+        distribution: Distribution,
+        names: Vec<String>,
+        targets: Vec<String>,
+        reason: String,
+        optional: bool,
+    ) {
         let system = &self.state.system;
         let unprivileged = matches!(distribution, Distribution::Homebrew | Distribution::Nix);
         self.plan.steps.push(Step {
@@ -238,10 +261,10 @@ impl Making<'_> {
             ours: system.manager.is_some() && system.right != Right::None,
             action: Action::Packages(names),
             targets,
-            reason: reason(&purposes),
+            reason,
             bytes: None,
             needs_root: !unprivileged,
-            optional: false,
+            optional,
             after: Vec::new(),
         });
     }
@@ -332,7 +355,8 @@ impl Making<'_> {
             return None;
         }
         let Some(rustup) = rust.rustup.clone() else {
-            return self.plan.steps.iter().position(|step| matches!(step.action, Action::Packages(_)));
+            let brings = |step: &Step| matches!(step.action, Action::Packages(_)) && !step.optional;
+            return self.plan.steps.iter().position(brings);
         };
         let command = format!("rustup component add --toolchain {} rust-src", rustup.toolchain);
         let optional = built.iter().all(|triple| self.is_optional(triple));
@@ -381,7 +405,9 @@ impl Making<'_> {
             }
             // The shims are made with the target's compiler, which the package step brings.
             let packages = self.plan.steps.iter().position(|step| {
-                matches!(step.action, Action::Packages(_)) && step.targets.contains(&target.triple)
+                matches!(step.action, Action::Packages(_))
+                    && !step.optional
+                    && step.targets.contains(&target.triple)
             });
             self.plan.steps.push(Step {
                 action,

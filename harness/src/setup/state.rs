@@ -70,6 +70,8 @@ pub struct TargetState {
     pub std: Option<Std>,
     /// Whether a private std would be better than the installed one: on WebAssembly it lets panics be caught.
     pub better_std: bool,
+    /// Whether it would be, if node were there, which runs the programs that are built with it.
+    pub wants_node: bool,
     /// Why Rust programs cannot be linked, if so.
     pub linker: Result<(), Unbuildable>,
     /// Why C programs cannot be built, if so.
@@ -135,12 +137,13 @@ fn observe_target(
 ) -> TargetState {
     let rust = toolchain.filter(|_| wants.rust);
     let std = rust.map(|toolchain| toolchain.std_for(target));
-    let can_build = rust.is_some_and(|toolchain| {
-        toolchain.has_node && (toolchain.has_source() || toolchain.rustup.is_some())
-    });
+    let can_better = target.triple() == wasi::TRIPLE
+        && rust.is_some_and(|toolchain| toolchain.has_source() || toolchain.rustup.is_some());
+    let has_node = rust.is_some_and(|toolchain| toolchain.has_node);
     TargetState {
         triple: target.triple().to_owned(),
-        better_std: can_build && target.triple() == wasi::TRIPLE && std == Some(Std::Installed),
+        better_std: can_better && has_node && std == Some(Std::Installed),
+        wants_node: can_better && !has_node,
         std,
         linker: rust.map_or(Ok(()), |toolchain| toolchain.linker(host, target).map(|_| ())),
         cc: if wants.c { cc_state(host, target) } else { Ok(()) },

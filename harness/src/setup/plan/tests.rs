@@ -40,6 +40,7 @@ fn lacking(triple: &str, prefix: &'static str, qemu: &'static str) -> TargetStat
             fixes: vec![Fix::AddTarget(triple.to_owned())],
         }),
         better_std: false,
+        wants_node: false,
         linker: gcc.clone(),
         cc: gcc,
         run: RunState::Lacks {
@@ -55,6 +56,7 @@ fn ready(triple: &str) -> TargetState {
         triple: triple.to_owned(),
         std: Some(Std::Installed),
         better_std: false,
+        wants_node: false,
         linker: Ok(()),
         cc: Ok(()),
         run: RunState::Ready(Kind::QemuUser),
@@ -173,6 +175,18 @@ fn a_better_std_is_optional() {
     1. build std for wasm32-wasip1 [optional] after [0]
        to catch panics, by a standard library of wasm32-wasip1
        $ triplecheck setup wasm32-wasip1
+    "#);
+}
+
+#[test]
+fn node_is_brought_where_panics_are_to_be_caught() {
+    let target = TargetState { wants_node: true, ..ready("wasm32-wasip1") };
+    let plan = plan(&bare(Distribution::Debian, vec![target]));
+    assert!(plan.is_complete(), "programs run without it");
+    insta::assert_snapshot!(told(&plan), @r#"
+    0. install nodejs [root] [optional] after []
+       to catch panics on wasm32-wasip1
+       $ sudo apt-get install -y --no-install-recommends nodejs
     "#);
 }
 
