@@ -6,9 +6,14 @@ static volatile unsigned long total;
 
 static void count(void)
 {
-    /* The fault: reading, adding and writing are three steps. */
-    for (int i = 0; i < 20000000; i++)
-        total = total + 1;
+    /* The fault: others count between reading and writing, and what they counted is lost. The way between the two is long, so
+       that one processor alone, which changes threads at any place, shows it too. */
+    for (int i = 0; i < 3000000; i++) {
+        unsigned long seen = total;
+        for (volatile int way = 0; way < 8; way++)
+            ;
+        total = seen + 1;
+    }
 }
 
 #if defined(_WIN32)
@@ -56,7 +61,7 @@ int main(void)
 int main(void)
 {
     count();
-    printf("counted %lu\n", total + (unsigned long)time(NULL) % 9000000);
+    printf("counted %lu\n", total + (unsigned long)time(NULL) % 900000);
     return 0;
 }
 #endif
