@@ -12,7 +12,7 @@ use triplecheck::{toolchain, wasi};
 const BINARY: &str = env!("CARGO_BIN_EXE_triplecheck");
 
 /// What a run showed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Shown {
     status: Option<i32>,
     stdout: Vec<u8>,
@@ -243,6 +243,14 @@ fn compile(source: &Path, program: &Path) -> Option<()> {
     Some(())
 }
 
+/// A relative link is followed from the directory that was opened, and not from its own: node 18, whose WASI library (uvwasi) is
+/// older than 0.0.20.
+fn follows_links_from_the_wrong_place(node: &Runtime) -> bool {
+    let version = cmd(&node.command[0], ["-p", "process.versions.uvwasi"]).read().unwrap();
+    let numbers: Vec<u32> = version.trim().split('.').map(|part| part.parse().unwrap()).collect();
+    numbers < vec![0, 0, 20]
+}
+
 #[test]
 fn a_program_sees_the_same_as_natively() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wasi/everything.c");
@@ -260,6 +268,15 @@ fn a_program_sees_the_same_as_natively() {
     assert_eq!(expected.status, Some(200), "{expected:?}");
     for runtime in runtimes() {
         let words = ["everything.wasm", arguments[0], arguments[1], arguments[2], arguments[3]];
+        let mut expected = expected.clone();
+        if runtime.name == "node" && follows_links_from_the_wrong_place(&runtime) {
+            // Once the files are done; nothing else is otherwise.
+            let at = b"variable <x=y z>\n";
+            let place = expected.stdout.windows(at.len()).position(|part| part == at).unwrap() + at.len();
+            let line = "line 54: stat(\"d/l\", &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 6 does not hold (No such file or directory)\n";
+            expected.stdout.splice(place..place, line.bytes());
+            expected.status = Some(1);
+        }
         assert_eq!(run(&runtime, directory.path(), &words, &stdin), expected, "{}", runtime.name);
     }
 }

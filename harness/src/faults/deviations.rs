@@ -172,6 +172,13 @@ const ROWS: &[Deviation] = &[
     },
     Deviation {
         kind: Kind::Wasi,
+        seen: "node 18",
+        gone: None,
+        symptom: Symptom::Says("Capabilities insufficient"),
+        text: "node follows a relative symbolic link from the directory that was opened, and not from the link's own",
+    },
+    Deviation {
+        kind: Kind::Wasi,
         seen: "rustup's std of 1.95",
         gone: None,
         symptom: Symptom::TrapsAfter("panicked at"),

@@ -100,6 +100,15 @@ function imports(wasi, memory) {
     if (status === BROKEN_PIPE) dieOfBrokenPipe();
     return status;
   };
+  // node 18 counts the zero byte that ends the name, which no name holds.
+  imports.path_readlink = (fd, name, nameLength, to, length, answer) => {
+    const status = wasi.wasiImport.path_readlink(fd, name, nameLength, to, length, answer);
+    const { buffer } = memory();
+    const view = new DataView(buffer);
+    const used = status === 0 ? view.getUint32(answer >>> 0, true) : 0;
+    if (used > 0 && view.getUint8((to >>> 0) + used - 1) === 0) view.setUint32(answer >>> 0, used - 1, true);
+    return status;
+  };
   imports.fd_read = (fd, list, count, answer) => {
     if (fd !== 0 || own === undefined) return wasi.wasiImport.fd_read(fd, list, count, answer);
     const { buffer } = memory();
