@@ -39,7 +39,7 @@ pub(crate) const AGENT_SOURCES: [(&str, &str); 4] = [
 ];
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::vm::machines::System;
 
@@ -60,6 +60,12 @@ struct Words {
     argv0: Option<OsString>,
     program: PathBuf,
     args: Vec<OsString>,
+}
+
+/// Where in `servers` the server of the system listens that these words of a launch name; `None` where they name none.
+pub fn socket(words: &[impl AsRef<OsStr>], servers: &Path) -> Option<PathBuf> {
+    let words: Vec<OsString> = words.iter().map(|word| word.as_ref().to_owned()).collect();
+    Some(Wanted::of_words(&words)?.socket(servers))
 }
 
 /// A digest of [`AGENT_SOURCES`].
@@ -101,7 +107,7 @@ impl Wanted {
     }
 
     /// The name of the socket on which its server listens: short, because the kernel allows 107 bytes for the whole path.
-    pub(crate) fn socket(&self, servers: &std::path::Path) -> PathBuf {
+    pub(crate) fn socket(&self, servers: &Path) -> PathBuf {
         let mut hasher = blake3::Hasher::new();
         for word in self.words() {
             hasher.update(word.as_encoded_bytes());

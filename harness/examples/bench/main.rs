@@ -2,8 +2,8 @@
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
 //! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`, `cell`,
-//! `cargo-tests`, `compare`, `html`, `matrix`, `targets`, `second`, `many`, `setup`), all where none is given; `crates`, which takes half an
-//! hour, `verdicts` and `csmith` only where they are named. `--runs N` says how often each side of the longer lines is run,
+//! `cargo-tests`, `compare`, `html`, `matrix`, `targets`, `second`, `many`, `vm`, `setup`), all where none is given; `crates`, which takes half
+//! an hour, `verdicts` and `csmith` only where they are named. `--runs N` says how often each side of the longer lines is run,
 //! five times where nothing is said.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
@@ -23,6 +23,7 @@ mod html;
 mod matrix;
 mod scale;
 mod verdicts;
+mod vm;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -55,7 +56,7 @@ fn main() -> Outcome {
     // What takes long to fetch and to build is kept for the next time.
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("bench");
     let bench = Bench { binary, work: work.path().to_owned(), kept, runs };
-    let lines: [Line; 16] = [
+    let lines: [Line; 17] = [
         ("exec", Bench::exec),
         ("nested", Bench::nested),
         ("wine", Bench::wine),
@@ -68,6 +69,7 @@ fn main() -> Outcome {
         ("targets", Bench::targets),
         ("second", Bench::second),
         ("many", Bench::many),
+        ("vm", Bench::vm),
         ("crates", Bench::crates),
         ("setup", Bench::setup),
         ("verdicts", Bench::verdicts),
@@ -204,13 +206,30 @@ impl Bench {
 
     /// What `which` says of a program.
     fn answer(&self, program: &Path) -> Result<serde_json::Value, Box<dyn std::error::Error>> {
-        let answer = Command::new(&self.binary).args(["which", "--json"]).arg(program).output()?;
+        self.answer_with(&[], program)
+    }
+
+    fn answer_with(
+        &self,
+        options: &[&str],
+        program: &Path,
+    ) -> Result<serde_json::Value, Box<dyn std::error::Error>> {
+        let answer =
+            Command::new(&self.binary).args(["which", "--json"]).args(options).arg(program).output()?;
         Ok(serde_json::from_slice(&answer.stdout)?)
     }
 
     /// The words with which `which` says that a program is started.
     fn words(&self, program: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>> {
-        let answer = self.answer(program)?;
+        self.words_with(&[], program)
+    }
+
+    fn words_with(
+        &self,
+        options: &[&str],
+        program: &Path,
+    ) -> Result<Vec<String>, Box<dyn std::error::Error>> {
+        let answer = self.answer_with(options, program)?;
         let words = answer["command"].as_array().ok_or("`which` gives no command")?;
         Ok(words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
     }
