@@ -19,7 +19,7 @@ use serde::Serialize;
 use triplecheck_emulators::target::Target;
 
 use crate::compare::Difference;
-use crate::events::{Cell, Confirmed};
+use crate::events::{Bundled, Cell, Confirmed};
 use crate::observation::Observation;
 use crate::verdict::{Verdict, Weight};
 
@@ -65,6 +65,8 @@ pub struct Finding {
     pub expected: Option<String>,
     /// Where that is tracked.
     pub issue: Option<String>,
+    /// The bundles that were kept of its cells.
+    pub bundles: Vec<std::path::PathBuf>,
     /// What is known of the emulator that may be behind it.
     pub known: Vec<String>,
     /// The first of its cases.
@@ -87,6 +89,15 @@ pub struct Confirmation {
     pub disagrees: usize,
     /// What it showed on the first of those, or why it could not be asked.
     pub shown: Option<String>,
+}
+
+/// What was asked and kept after the run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Afterwards<'a> {
+    /// What another emulator said.
+    pub confirmed: &'a [Confirmed],
+    /// The bundles.
+    pub bundled: &'a [Bundled],
 }
 
 /// One run and its target.
@@ -116,7 +127,7 @@ pub(crate) fn lacking_instruction(sentence: String) -> String {
 
 /// Groups the findings among `cells`: by cause and trait over all cases, and by case where no cause is known. `here`
 /// are the targets that can be run on this host.
-pub fn findings(cells: &[Cell], confirmed: &[Confirmed], here: &[String]) -> Vec<Finding> {
+pub fn findings(cells: &[Cell], afterwards: &Afterwards<'_>, here: &[String]) -> Vec<Finding> {
     let mut all = ByCase::new();
     for cell in cells {
         all.entry((&cell.suite, &cell.case)).or_default().push(cell);
@@ -128,7 +139,7 @@ pub fn findings(cells: &[Cell], confirmed: &[Confirmed], here: &[String]) -> Vec
             None => groups.push(group),
         }
     }
-    groups.iter().map(|group| group.finding(&all, confirmed, here)).collect()
+    groups.iter().map(|group| group.finding(&all, afterwards, here)).collect()
 }
 
 /// The cells of each suite's case: a report with ten thousand cells asks for a case's own hundreds of times.
@@ -196,7 +207,7 @@ impl Group<'_> {
             && names(self) == names(other)
     }
 
-    fn finding(&self, all: &ByCase<'_>, confirmed: &[Confirmed], here: &[String]) -> Finding {
+    fn finding(&self, all: &ByCase<'_>, afterwards: &Afterwards<'_>, here: &[String]) -> Finding {
         let first = self.cells[0];
         let difference = first.differences.first();
         let targets = targets(&self.cells);
@@ -213,7 +224,7 @@ impl Group<'_> {
             class: told.or_else(|| self.separation.as_ref().and_then(|separation| separation.class)),
             trait_: self.separation.as_ref().map(Separation::sentence),
             decide,
-            confirmed: confirmation(&self.cells, confirmed),
+            confirmed: confirmation(&self.cells, afterwards.confirmed),
             cells: self.cells.iter().map(|cell| format!("{} on {}", case_name(cell), cell.target)).collect(),
             native: difference.map(|difference| difference.native.clone()),
             target_value: difference.map(|difference| difference.target.clone()),
@@ -224,6 +235,7 @@ impl Group<'_> {
             kept: first.kept.clone(),
             expected: first.expected.clone(),
             issue: first.issue.clone(),
+            bundles: bundles(&self.cells, afterwards.bundled),
             known: first.known.clone(),
             case: case_name(first),
             cases,
@@ -232,12 +244,20 @@ impl Group<'_> {
     }
 }
 
+/// Whether `cells` has the one of this name.
+fn has(cells: &[&Cell], place: (&String, &String, &String)) -> bool {
+    cells.iter().any(|cell| (&cell.suite, &cell.case, &cell.target) == place)
+}
+
+/// The bundles of `cells`.
+fn bundles(cells: &[&Cell], bundled: &[Bundled]) -> Vec<std::path::PathBuf> {
+    let ours = bundled.iter().filter(|one| has(cells, (&one.suite, &one.case, &one.target)));
+    ours.map(|one| one.file.clone()).collect()
+}
+
 /// What was said of `cells` by the emulator that was asked.
 fn confirmation(cells: &[&Cell], confirmed: &[Confirmed]) -> Option<Confirmation> {
-    let about = |answer: &&Confirmed| {
-        let place = (&answer.suite, &answer.case, &answer.target);
-        cells.iter().any(|cell| (&cell.suite, &cell.case, &cell.target) == place)
-    };
+    let about = |answer: &&Confirmed| has(cells, (&answer.suite, &answer.case, &answer.target));
     let answers: Vec<&Confirmed> = confirmed.iter().filter(about).collect();
     let first = answers.first()?;
     let count = |agrees: bool| answers.iter().filter(|answer| answer.agrees == Some(agrees)).count();

@@ -52,6 +52,8 @@ pub enum Event {
     TargetAdded(TargetInfo),
     /// What a second emulator said of a finding, after the run.
     Confirmed(Confirmed),
+    /// A finding's cell was kept as a bundle, after the run.
+    Bundled(Bundled),
     /// The last line of a run that came to its end; what was asked afterwards stands behind it.
     RunFinished {
         /// From the first event to this one.
@@ -277,6 +279,20 @@ pub struct Confirmed {
     pub agrees: Option<bool>,
     /// What it showed, or why it could not be asked.
     pub shown: String,
+}
+
+/// A cell that was kept for another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Bundled {
+    /// The suite.
+    pub suite: String,
+    /// The case.
+    pub case: String,
+    /// The target.
+    pub target: String,
+    /// The bundle, as it is reached from where the run was asked for.
+    pub file: PathBuf,
 }
 
 /// A rule and how often it was needed.

@@ -261,7 +261,7 @@ fn end(parts: &[Part], events: &[Event], problems: &[Problem]) -> (Event, Vec<Ev
     let known = |target: &str| about.is_some_and(|run| run.targets.iter().any(|info| info.target == target));
     let afterwards = parts.iter().flat_map(|part| &part.events).filter(|event| match event {
         Event::TargetAdded(info) => !known(&info.target) && added.insert(&info.target),
-        Event::Confirmed(_) => true,
+        Event::Confirmed(_) | Event::Bundled(_) => true,
         _ => false,
     });
     (end, afterwards.cloned().collect())

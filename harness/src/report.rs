@@ -30,7 +30,7 @@ pub use sources::Sources;
 
 use crate::diagnose::{self, Finding};
 use crate::error::Result;
-use crate::events::{BuildFailure, Cell, Confirmed, Event, NotRun, RunStarted, Unmatched};
+use crate::events::{BuildFailure, Bundled, Cell, Confirmed, Event, NotRun, RunStarted, Unmatched};
 use crate::verdict::{Verdict, Weight};
 
 /// All that the events of a run amount to.
@@ -46,6 +46,8 @@ pub struct Summary {
     pub build_failures: Vec<(String, BuildFailure)>,
     /// What a second emulator said of findings.
     pub confirmed: Vec<Confirmed>,
+    /// The bundles that were kept of findings.
+    pub bundled: Vec<Bundled>,
     /// How long the run took, `None` while it has not ended.
     pub duration_ms: Option<u64>,
     /// Whether the user interrupted it.
@@ -147,6 +149,7 @@ impl Summary {
                 }
             }
             Event::Confirmed(confirmed) => self.confirmed.push(confirmed),
+            Event::Bundled(bundled) => self.bundled.push(bundled),
             Event::RunFinished { duration_ms, interrupted, started, unmatched } => {
                 // What no case of one shard meets, one of another may.
                 self.unmatched = if self.is_part() { Vec::new() } else { unmatched };
@@ -171,7 +174,11 @@ impl Summary {
     /// The findings, one per cause.
     pub fn findings(&self) -> Vec<Finding> {
         let here = self.run.as_ref().map_or(&[][..], |run| &run.runnable);
-        diagnose::findings(&self.cells, &self.confirmed, here)
+        diagnose::findings(
+            &self.cells,
+            &diagnose::Afterwards { confirmed: &self.confirmed, bundled: &self.bundled },
+            here,
+        )
     }
 
     /// How many cells have each verdict; verdicts without a cell are left out.

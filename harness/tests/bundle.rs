@@ -93,6 +93,11 @@ fn a_c_program_fails_again_where_there_is_neither_source_nor_compiler() {
     std::fs::copy(&source, elsewhere.dir.path().join("order.c")).expect("it is copied");
     project.close().expect("the source is gone");
     let [bundle] = &bundles(&kept)[..] else { panic!("one finding, one bundle: {:?}", bundles(&kept)) };
+    assert!(
+        run.stdout.contains(&format!("bundle  triplecheck repro {}\n", bundle.display())),
+        "{}",
+        run.stdout
+    );
 
     let again = elsewhere.repro(bundle, &[]);
     assert_eq!(again.code, Some(1), "{}\n{}", again.stdout, again.stderr);

@@ -262,6 +262,7 @@ fn the_steps_of_the_composite_action_run_and_report() {
         ("RUNNER_TEMP", temp.to_str().unwrap()),
         ("version", env!("CARGO_PKG_VERSION")),
         ("place", "triplecheck-parts/run"),
+        ("bundles", "triplecheck-parts/bundles"),
     ];
     assert!(action.contains(&format!("default: '{}'", env!("CARGO_PKG_VERSION"))), "its version is ours");
     for script in &jobs["steps"] {

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use triplecheck::diagnose::{self, Class};
+use triplecheck::diagnose::{self, Afterwards, Class};
 use triplecheck::events::Cell;
 use triplecheck::pattern::TargetPattern;
 use triplecheck::report::Summary;
@@ -285,7 +285,7 @@ fn account(summary: &Summary, count: u64) -> Outcome {
 fn traits(summary: &Summary) -> Outcome {
     let (mut right, mut separated, mut all) = (0, 0, 0);
     let cells: Vec<Cell> = summary.cells.iter().filter(|cell| cell.suite == "seeded").cloned().collect();
-    for finding in diagnose::findings(&cells, &[], &[]) {
+    for finding in diagnose::findings(&cells, &Afterwards::default(), &[]) {
         let case = finding.case.strip_prefix("seeded::").unwrap_or(&finding.case);
         all += 1;
         separated += usize::from(finding.targets.len() < TARGETS.len());

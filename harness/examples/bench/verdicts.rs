@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use triplecheck::diagnose::{self, Class};
+use triplecheck::diagnose::{self, Afterwards, Class};
 use triplecheck::events::{Cell, Event};
 use triplecheck::manifest::{self, Expect};
 use triplecheck::pattern::{TargetPattern, glob};
@@ -129,7 +129,7 @@ fn rows(labels: &[Label], summary: &Summary) -> Result<Vec<Row>> {
     let cells: Vec<Cell> =
         summary.cells.iter().map(|cell| Cell { verdict: cell.observed, ..cell.clone() }).collect();
     let mut by_trait: BTreeMap<String, Class> = BTreeMap::new();
-    for finding in diagnose::findings(&cells, &[], &[]) {
+    for finding in diagnose::findings(&cells, &Afterwards::default(), &[]) {
         if let Some(class) = finding.class {
             by_trait.extend(finding.cells.into_iter().map(|cell| (cell, class)));
         }

@@ -99,6 +99,11 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         follow_up.confirm(emulator, &mut summary, &mut progress)?;
     }
     progress.finish();
+    // Talks on standard error, line by line.
+    let kept = match args.bundles.as_ref().filter(|_| !stop.is_stopped()) {
+        Some(into) => follow_up.bundles(&mut summary, into, directory),
+        None => Ok(()),
+    };
     if board.has_lent() {
         super::built::note(
             "native programs ran with the libraries of the archive: this machine's do not suit them",
@@ -113,9 +118,7 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
     let bazel = sharded::asked_by_bazel(args.shard);
     let reports: Vec<&ReportFile> = args.reports.iter().chain(&bazel).collect();
     super::report::write_all(directory, &run.run_dir, &summary, (&reports, args.require), out)?;
-    if let Some(into) = args.bundles.as_ref().filter(|_| !stop.is_stopped()) {
-        follow_up.bundles(&summary, &directory.join(into))?;
-    }
+    kept?;
     Ok(summary.exit_code(args.require))
 }
 

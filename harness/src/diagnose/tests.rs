@@ -6,6 +6,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::observation::End;
 
+/// A run after which nothing was asked.
+const NOTHING: Afterwards<'_> = Afterwards { confirmed: &[], bundled: &[] };
+
 const HOST: &str = "x86_64-unknown-linux-gnu";
 const A64: &str = "aarch64-unknown-linux-gnu";
 const ARMV7: &str = "armv7-unknown-linux-gnueabihf";
@@ -173,7 +176,7 @@ fn forty(cause: Option<&str>) -> Vec<Cell> {
 
 #[test]
 fn one_cause_over_forty_tests_is_one_finding() {
-    let findings = findings(&forty(Some("byte-order: reversed")), &[], &[]);
+    let findings = findings(&forty(Some("byte-order: reversed")), &NOTHING, &[]);
     assert_eq!(findings.len(), 1);
     assert_eq!((findings[0].cases.len(), findings[0].cells.len()), (40, 40));
     assert_eq!(findings[0].targets, [S390X]);
@@ -184,7 +187,7 @@ fn one_cause_over_forty_tests_is_one_finding() {
 #[test]
 fn tests_without_a_known_cause_are_told_one_by_one_with_what_would_decide() {
     let here = ["powerpc64-unknown-linux-gnu".to_owned()];
-    let findings = findings(&forty(None), &[], &here);
+    let findings = findings(&forty(None), &NOTHING, &here);
     assert_eq!(findings.len(), 40);
     assert_eq!(findings[0].class, Some(Class::ByteOrder), "by its trait");
     let decide = findings[0].decide.as_ref().unwrap();
@@ -198,7 +201,7 @@ fn one_sentence_on_differently_separated_targets_is_two_findings() {
     cells.push(cell("other", S390X, Verdict::CrossFail, cause));
     cells.push(cell("other", A64, Verdict::CrossFail, cause));
     cells.push(cell("other", I686, Verdict::Same, None));
-    assert_eq!(findings(&cells, &[], &[]).len(), 2);
+    assert_eq!(findings(&cells, &NOTHING, &[]).len(), 2);
 }
 
 #[test]
@@ -211,7 +214,10 @@ fn what_a_second_emulator_said_stands_with_the_finding() {
         agrees,
         shown: shown.into(),
     };
-    let of = |answer: Confirmed| findings(&forty(None), &[answer], &[])[0].confirmed.clone().unwrap();
+    let of = |answer: Confirmed| {
+        let afterwards = Afterwards { confirmed: &[answer], bundled: &[] };
+        findings(&forty(None), &afterwards, &[])[0].confirmed.clone().unwrap()
+    };
     assert_eq!((of(answer(Some(true), "")).agrees, of(answer(Some(true), "")).shown), (1, None));
     assert_eq!(of(answer(Some(false), "4")).disagrees, 1);
     assert_eq!(of(answer(None, "no such model")).shown.as_deref(), Some("no such model"));

@@ -66,7 +66,8 @@ fn github(matrix: &Matrix) -> Value {
 
 /// The call of a job, whose run is told from all others by the job's number.
 fn run(job: &Job, number: &str) -> String {
-    format!("triplecheck run --setup --yes {} --run-dir \"{PARTS}/{number}\"", job.args)
+    let bundles = format!("{PARTS}/bundles");
+    format!("triplecheck run --setup --yes {} --run-dir \"{PARTS}/{number}\" --bundles {bundles}", job.args)
 }
 
 fn merge(reports: &[&str]) -> String {
@@ -93,7 +94,7 @@ fn gitlab(matrix: &Matrix) -> Value {
             "script": [path, merge(&reports)],
             "artifacts": {
                 "when": "always",
-                "paths": ["triplecheck-merged/", "triplecheck.html"],
+                "paths": ["triplecheck-merged/", "triplecheck.html", format!("{PARTS}/bundles/")],
                 "reports": { "junit": "triplecheck.xml", "codequality": "gl-code-quality-report.json" },
             },
         },

@@ -55,6 +55,7 @@ pub(super) fn of_event(event: &Event, tally: &Tally, paint: Paint) -> Option<Str
         | Event::NotRun(_)
         | Event::TargetAdded(_)
         | Event::Confirmed(_)
+        | Event::Bundled(_)
         | Event::RunFinished { .. } => None,
     }
 }

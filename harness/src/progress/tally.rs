@@ -47,6 +47,7 @@ impl Tally {
             Event::RunStarted(_)
             | Event::TargetAdded(_)
             | Event::Confirmed(_)
+            | Event::Bundled(_)
             | Event::RunFinished { .. } => {}
         }
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Stage, Summary};
 use crate::diagnose::{self, Confirmation, Finding};
 use crate::events::{Cell, Repeated, Unmatched};
+use crate::shell::quote;
 use crate::verdict::Verdict;
 
 /// `3 findings · 120 cells compared with native in 3.0 s: 117 same, 3 differs`.
@@ -79,6 +80,12 @@ pub(super) fn remarks(finding: &Finding) -> Vec<(&'static str, String)> {
         finding.expected.iter().map(|expected| ("expects", with_issue(expected, finding.issue.as_deref()))),
     );
     remarks.extend(second_opinion(finding));
+    remarks.extend(
+        finding
+            .bundles
+            .iter()
+            .map(|file| ("bundle", format!("triplecheck repro {}", quote(&file.display().to_string())))),
+    );
     remarks
 }
 

@@ -13,7 +13,7 @@ use super::plan_for;
 use crate::cli::{LookupArgs, RunArgs};
 use crate::commands::bundle::{self, Maker, Named};
 use crate::error::{Fault, Result};
-use crate::events::{Cell, Confirmed, Event, Log};
+use crate::events::{Bundled, Cell, Confirmed, Event, Log};
 use crate::manifest::Project;
 use crate::plan::Request;
 use crate::report::Summary;
@@ -76,8 +76,9 @@ impl FollowUp<'_> {
         Ok(())
     }
 
-    /// Keeps the findings as bundles. One that cannot be kept is told, and the others are.
-    pub(super) fn bundles(&self, summary: &Summary, into: &Path) -> Result<()> {
+    /// Keeps the findings as bundles in `into`, as seen from `directory`. One that cannot be kept is told, and the others
+    /// are.
+    pub(super) fn bundles(&self, summary: &mut Summary, into: &Path, directory: &Path) -> Result<()> {
         let args = self.args;
         let options = crate::commands::options(&args.lookup)?;
         let request = bundle::request(args.cargo.options(&args.test_args), options);
@@ -89,17 +90,26 @@ impl FollowUp<'_> {
             given: self.run.given,
         };
         let cells = bundle::representatives(summary);
+        let mut bundled = Vec::new();
         for cell in cells.iter().take_while(|_| !self.run.stop.is_stopped()) {
             let named = Named { suite: &cell.suite, case: &cell.case, target: &cell.target };
-            let text = match maker.make(named, Some(cell), into) {
-                Ok(made) => bundle::told(named, &made),
+            let text = match maker.make(named, Some(cell), &directory.join(into)) {
+                Ok(made) => {
+                    bundled.push(Event::Bundled(Bundled {
+                        suite: cell.suite.clone(),
+                        case: cell.case.clone(),
+                        target: cell.target.clone(),
+                        file: into.join(made.file.file_name().unwrap_or_default()),
+                    }));
+                    bundle::told(named, &made)
+                }
                 Err(error) if error.fault() == Fault::Ours => return Err(error),
                 Err(error) => format!("no bundle of {}: {}", name(cell), error.sentence()),
             };
             // Talk is for standard error; where that is closed nobody misses it.
             let _ = writeln!(anstream::stderr(), "{text}");
         }
-        Ok(())
+        self.append(bundled.into_iter(), summary)
     }
 
     /// Runs `cases` on `target`.
