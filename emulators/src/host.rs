@@ -13,12 +13,15 @@ use crate::target::Endian;
 
 mod bytes;
 mod defect;
+mod identity;
+mod kvm;
 mod local;
 mod sentinel;
 mod spawn;
 mod table;
 mod tool;
 
+pub use kvm::{KVM_DEVICE, Kvm, Proof};
 pub use local::LocalHost;
 pub use table::TableHost;
 
@@ -60,6 +63,12 @@ pub trait Host: Sync {
     /// The CPU models in what `PROGRAM -cpu help` prints, in its order and without repeating the machine's name;
     /// `None` where it prints none.
     fn cpu_models(&self, program: &Path) -> Option<Vec<String>>;
+
+    /// The accelerators in what `PROGRAM -accel help` prints; `None` where it prints none.
+    fn accelerators(&self, program: &Path) -> Option<Vec<String>>;
+
+    /// What the host's KVM is good for, found by a guest under a time budget and not by a rule.
+    fn kvm(&self) -> Kvm;
 
     /// Why the program at `path`, found under an emulator's name, would not work as one; `None` where it answers.
     fn defect(&self, program: &Path) -> Option<String>;

@@ -69,10 +69,8 @@ pub(crate) fn options(args: &LookupArgs) -> Result<Options> {
 pub(crate) fn host() -> LocalHost {
     let host = LocalHost::new();
     let Ok(exe) = std::env::current_exe() else { return host };
-    let host = host.with_builtin_vm(vec![exe.clone().into_os_string(), crate::vm::SUBCOMMAND.into()]);
-    if cfg!(feature = "wasi") {
-        host.with_builtin_wasi(vec![exe.into_os_string(), crate::WASI_SUBCOMMAND.into()])
-    } else {
-        host
-    }
+    let word = |name: &str| vec![exe.clone().into_os_string(), name.into()];
+    let host =
+        host.with_builtin_vm(word(crate::vm::SUBCOMMAND)).with_kvm_probe(word(crate::vm::KVM_SUBCOMMAND));
+    if cfg!(feature = "wasi") { host.with_builtin_wasi(word(crate::WASI_SUBCOMMAND)) } else { host }
 }

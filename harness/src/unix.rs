@@ -2,7 +2,7 @@
 //!
 //! Owns signal dispositions and masks, the start of the guest, and the reaping of children with what they used up; in
 //! `unix/hook.rs` what a hook needs that becomes its guest, in `unix/guard.rs` what one needs that stays, in
-//! `unix/inside.rs` a child in new namespaces, in `unix/system.rs` what surrounds a guest system, in `unix/terminal.rs` the mode of a terminal whose keys are listened to. It
+//! `unix/inside.rs` a child in new namespaces, in `unix/kvm.rs` the question whether KVM is of use, in `unix/system.rs` what surrounds a guest system, in `unix/terminal.rs` the mode of a terminal whose keys are listened to. It
 //! must never decide anything: every function does one thing and says what came of it.
 //!
 //! The guest is started with `clone(CLONE_VM | CLONE_VFORK)`, as `posix_spawn` does, and not with `posix_spawn` itself,
@@ -25,6 +25,7 @@ use rustix::process::Pid;
 mod guard;
 mod hook;
 mod inside;
+mod kvm;
 mod system;
 mod terminal;
 
@@ -33,6 +34,7 @@ pub(crate) use guard::{
 };
 pub(crate) use hook::{Fork, environment, execute, fork, leave, restore_signals, started_by_binfmt, unshare};
 pub(crate) use inside::work_inside;
+pub(crate) use kvm::Processor;
 pub(crate) use system::{die_of, die_with_parent};
 pub(crate) use terminal::{
     is_ignored, is_in_front, listen_to_keys, restore_terminal, restore_terminal_and_obey, restore_terminal_on,

@@ -15,6 +15,7 @@
 
 pub mod client;
 mod guest;
+pub mod kvm;
 mod serve;
 mod wire;
 
@@ -22,6 +23,8 @@ pub use serve::main as serve_main;
 
 /// The hidden subcommand that runs a program in a guest system.
 pub const SUBCOMMAND: &str = "__vm";
+/// The hidden subcommand that asks the host's KVM what it is good for.
+pub const KVM_SUBCOMMAND: &str = "__kvm";
 /// The hidden subcommand that owns a guest system.
 pub const SERVE_SUBCOMMAND: &str = "__vm-serve";
 /// The variable that names the directory in which the servers of a run listen. No guest sees it.
@@ -41,6 +44,7 @@ pub(crate) const AGENT_SOURCES: [(&str, &str); 4] = [
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::System;
 
 /// Which system is meant, as the lookup has put it into words.
@@ -50,6 +54,8 @@ pub(crate) struct Wanted {
     pub(crate) qemu: PathBuf,
     pub(crate) kernel: PathBuf,
     pub(crate) cpu: String,
+    pub(crate) accelerator: Accelerator,
+    pub(crate) board: String,
 }
 
 /// The words of a client: the system, and how the program is started in it.
@@ -89,6 +95,8 @@ impl Wanted {
             qemu: value("--qemu")?.into(),
             kernel: value("--kernel")?.into(),
             cpu: value("--cpu")?.to_str()?.to_owned(),
+            accelerator: Accelerator::named(value("--accel")?.to_str()?)?,
+            board: value("--board")?.to_str()?.to_owned(),
         })
     }
 
@@ -103,7 +111,21 @@ impl Wanted {
             self.kernel.clone().into(),
             "--cpu".into(),
             self.cpu.clone().into(),
+            "--accel".into(),
+            self.accelerator.name().into(),
+            "--board".into(),
+            self.board.clone().into(),
         ]
+    }
+
+    /// The same under TCG, with the board and the processor that are right for it.
+    fn under_tcg(&self) -> Self {
+        Self {
+            accelerator: Accelerator::Tcg,
+            board: self.system.board.to_owned(),
+            cpu: self.system.cpu.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// The name of the socket on which its server listens: short, because the kernel allows 107 bytes for the whole path.
@@ -125,7 +147,7 @@ impl Wanted {
 }
 
 impl Words {
-    /// `--machine M --qemu Q --kernel K --cpu C [--sysroot S] --argv0 A -- PROGRAM ARG…`
+    /// `--machine M --qemu Q --kernel K --cpu C --accel A --board B [--sysroot S] --argv0 A -- PROGRAM ARG…`
     fn read(words: &[OsString]) -> Option<Self> {
         let end = words.iter().position(|word| word == "--")?;
         let (options, rest) = (&words[..end], &words[end + 1..]);
@@ -161,14 +183,17 @@ mod tests {
 
     #[test]
     fn words_are_read_as_they_are_written() {
-        let text = "--machine s390x --qemu /q --kernel /c/vm/s390x/6.1.0-50 --cpu max --sysroot /s --argv0 n -- /p -- x";
+        let text = "--machine s390x --qemu /q --kernel /c/vm/s390x/6.1.0-50 --cpu host --accel kvm --board b \
+                    --sysroot /s --argv0 n -- /p -- x";
         let words: Vec<OsString> = text.split(' ').map(OsString::from).collect();
         let read = Words::read(&words).unwrap();
-        assert_eq!(read.wanted.words(), words[..8]);
+        assert_eq!(read.wanted.words(), words[..12]);
         assert_eq!(read.wanted.kernel_name(), "linux-6.1");
         assert_eq!((read.sysroot, read.argv0), (Some("/s".into()), Some("n".into())));
         assert_eq!((read.program, read.args), ("/p".into(), vec!["--".into(), "x".into()]));
-        assert!(Words::read(&words[..9]).is_none());
+        let under_tcg = read.wanted.under_tcg();
+        assert_eq!((under_tcg.cpu.as_str(), under_tcg.board.as_str()), ("max", "s390-ccw-virtio"));
+        assert!(Words::read(&words[..13]).is_none());
         assert!(Words::read(&words[2..]).is_none());
     }
 }

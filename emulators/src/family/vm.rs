@@ -4,7 +4,8 @@
 //! The command is ours: `triplecheck __vm` takes the program into a system that runs already, or boots one for it alone.
 //! A kernel and a first process for it have to be there, which `triplecheck setup --vm` brings; the newest is taken, or
 //! the one that the target's variant names (`@linux-6.1`). Never chosen where neither asks for it: a system takes seconds to boot where
-//! user-mode emulation starts in milliseconds. Which QEMU, board and processor is in [`machines`].
+//! user-mode emulation starts in milliseconds. What the machine of the guest asks for is in [`machines`], and what that
+//! becomes on this host in [`accelerators`].
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use crate::machine::Machine;
 use crate::packages::Piece;
 use crate::target::Target;
 
+pub mod accelerators;
 pub mod machines;
 
 use machines::System;
@@ -48,22 +50,17 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
     let Some(mut words) = host.builtin_vm() else {
         return Offer::NotForIt("not part of this build".to_owned());
     };
-    let name = format!("qemu-system-{}", system.emulator);
-    let Some(program) = host.find_program(&name) else {
-        note(trace, &name, "not found");
-        let missing = vec![Piece::QemuSystem(system.emulator), Piece::GuestSystem(system.machine)];
-        return refused(format!("`{name}` is not installed"), missing);
+    let chosen = match accelerators::choose(subject, system, trace) {
+        Ok(chosen) => chosen,
+        Err(lacking) => return refused(lacking.text, lacking.missing),
     };
-    note(trace, &name, &format!("found: `{}`, board `{}`", program.path.display(), system.board));
-    if let Some(defect) = host.defect(&program.path) {
-        let text = format!("`{}` is no working QEMU: {defect}", program.path.display());
-        return refused(text, vec![Piece::QemuSystem(system.emulator)]);
-    }
+    let program = chosen.program;
     if let Some(version) = host.version(&program.path)
         && cpu_model::is_older(&version, QEMU_MIN)
     {
         let text = format!(
-            "`{name}` {version} cannot share files that belong to others (`O_NOATIME`): it has to be {QEMU_MIN} or newer"
+            "`{}` {version} cannot share files that belong to others (`O_NOATIME`): it has to be {QEMU_MIN} or newer",
+            chosen.name
         );
         return refused(text, Vec::new());
     }
@@ -75,10 +72,11 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
         Ok(sysroot) => sysroot,
         Err(reason) => return Offer::Refused(reason),
     };
-    let cpu = subject.cpu_asked().unwrap_or_else(|| system.cpu.to_owned());
+    let cpu = chosen.cpu;
     let word = |text: &str| OsString::from(text);
     words.extend([word("--machine"), word(system.machine), word("--qemu"), program.path.clone().into()]);
     words.extend([word("--kernel"), kernel.clone().into(), word("--cpu"), cpu.clone().into()]);
+    words.extend([word("--accel"), word(chosen.accelerator.name()), word("--board"), word(chosen.board)]);
     if let Some(sysroot) = &sysroot {
         words.extend([word("--sysroot"), sysroot.into()]);
     }

@@ -2,7 +2,7 @@
 //! are kept for the life of the value, which is that of one command. They are kept in trees, because a hash map asks the
 //! system for random bytes, and a hook call has a handful of answers.
 //!
-//! No process is started but for [`Host::version`], [`Host::cpu_models`] and [`Host::executes`]; what a tool
+//! No process is started but for [`Host::version`], [`Host::cpu_models`], [`Host::accelerators`], [`Host::kvm`] and [`Host::executes`]; what a tool
 //! says of itself is remembered between commands.
 
 use std::collections::BTreeMap;
@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::bytes::{elf_identity, holds};
-use super::{ElfIdentity, Host, Program, defect, sentinel, spawn, tool};
+use super::identity::{home_of, kernel_machine, own_triple};
+use super::{ElfIdentity, Host, Kvm, Program, defect, kvm, sentinel, spawn, tool};
 use crate::binary::Binary;
 use crate::machine::Machine;
-use crate::target::Endian;
 
 /// The most that is read of a loader to find one of its options. glibc's largest is a third of a MiB.
 const SEARCHED_BYTES_MAX: u64 = 4 << 20;
@@ -35,6 +35,7 @@ const CACHE_BELOW_HOME: &str = ".cache/triplecheck";
 pub struct LocalHost {
     builtin_wasi: Option<Vec<OsString>>,
     builtin_vm: Option<Vec<OsString>>,
+    kvm_probe: Option<Vec<OsString>>,
     standard_dirs: bool,
     variables: BTreeMap<String, Option<OsString>>,
     machine: OnceLock<&'static Machine>,
@@ -43,6 +44,7 @@ pub struct LocalHost {
     executes: Mutex<BTreeMap<&'static str, bool>>,
     programs: Mutex<BTreeMap<String, Option<Program>>>,
     versions: Mutex<BTreeMap<PathBuf, Option<String>>>,
+    kvm: OnceLock<Kvm>,
 }
 
 impl LocalHost {
@@ -62,6 +64,13 @@ impl LocalHost {
     #[must_use]
     pub fn with_builtin_vm(mut self, words: Vec<OsString>) -> Self {
         self.builtin_vm = Some(words);
+        self
+    }
+
+    /// The same host, whose KVM is asked by these words what it is good for.
+    #[must_use]
+    pub fn with_kvm_probe(mut self, words: Vec<OsString>) -> Self {
+        self.kvm_probe = Some(words);
         self
     }
 
@@ -185,6 +194,16 @@ impl Host for LocalHost {
         Some(models.lines().map(str::to_owned).collect())
     }
 
+    fn accelerators(&self, program: &Path) -> Option<Vec<String>> {
+        let ask = |program: &Path| Some(tool::accelerators(&spawn::accelerators_text(program)?).join("\n"));
+        let names = self.remembered("accelerators", program, ask)?;
+        Some(names.lines().map(str::to_owned).collect())
+    }
+
+    fn kvm(&self) -> Kvm {
+        self.kvm.get_or_init(|| kvm::of(self, self.kvm_probe.as_deref())).clone()
+    }
+
     fn defect(&self, program: &Path) -> Option<String> {
         defect::of(self, program)
     }
@@ -246,45 +265,6 @@ impl Host for LocalHost {
 
     fn env(&self, name: &str) -> Option<OsString> {
         self.variables.get(name).cloned().unwrap_or_else(|| std::env::var_os(name))
-    }
-}
-
-/// The home directory in `passwd(5)` of the user with this id.
-fn home_of(users: &str, id: u32) -> Option<PathBuf> {
-    let rows = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let id = id.to_string();
-    let home = rows.into_iter().find_map(|row| match row[..] {
-        [_, _, uid, _, _, home, ..] if uid == id => Some(PathBuf::from(home)),
-        _ => None,
-    })?;
-    home.is_absolute().then_some(home)
-}
-
-/// The machine of the running kernel, which may be wider than the one this program was compiled for.
-fn kernel_machine() -> &'static Machine {
-    let name = rustix::system::uname();
-    let endian = if cfg!(target_endian = "big") { Endian::Big } else { Endian::Little };
-    let name = name.machine().to_string_lossy();
-    Machine::of_uname(&name, endian)
-        .or_else(|| Machine::named(std::env::consts::ARCH))
-        .expect("every machine that this program can be compiled for is in the table")
-}
-
-/// The triple of the host's own programs, as its shell's header tells: a 64-bit kernel may carry a 32-bit system,
-/// and a loader of glibc may stand on a system of musl.
-fn own_triple(host: &LocalHost) -> String {
-    let shell = Binary::read(Path::new("/bin/sh")).ok();
-    if let Some(target) = shell.as_ref().filter(|_| host.os() == "linux").and_then(crate::lookup::target_of) {
-        return target.triple().to_owned();
-    }
-    let arch = match host.machine().name {
-        "x86_32" => "i686",
-        other => other,
-    };
-    match host.os() {
-        "macos" => format!("{arch}-apple-darwin"),
-        "linux" => format!("{arch}-unknown-linux-gnu"),
-        os => format!("{arch}-unknown-{os}"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! a file without a name and is read back up to a limit, so that no pipe can be held open by a survivor.
 #![expect(clippy::disallowed_methods, reason = "this is the spawn module of the emulators crate")]
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
 use std::os::unix::process::CommandExt as _;
@@ -38,8 +39,21 @@ pub(super) fn cpu_help_text(program: &Path) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
+/// What `program -accel help` writes to its standard output, if it ends well and in time.
+pub(super) fn accelerators_text(program: &Path) -> Option<String> {
+    let (status, text) = answer(program, &["-accel", "help"], VERSION_BYTES_MAX)?;
+    status.success().then_some(text)
+}
+
+/// The first line that a command writes to its standard output, if it ends well and in time.
+pub(super) fn line(words: &[OsString]) -> Option<String> {
+    let (program, words) = words.split_first()?;
+    let (status, text) = answer(Path::new(program), words, VERSION_BYTES_MAX)?;
+    status.success().then(|| text.lines().next().map(str::to_owned))?
+}
+
 /// How the program ends with these words, and the first bytes that it writes to its standard output.
-fn answer(program: &Path, words: &[&str], bytes_max: u64) -> Option<(ExitStatus, String)> {
+fn answer(program: &Path, words: &[impl AsRef<OsStr>], bytes_max: u64) -> Option<(ExitStatus, String)> {
     let mut output = unnamed_file().ok()?;
     let mut child = Command::new(program)
         .args(words)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::{ElfIdentity, Host, Program};
+use super::{ElfIdentity, Host, Kvm, Program};
 use crate::binary::Binary;
 use crate::lookup::subject::identity;
 use crate::machine::Machine;
@@ -19,6 +19,8 @@ pub struct TableHost {
     programs: BTreeMap<String, Program>,
     versions: BTreeMap<PathBuf, String>,
     cpu_models: BTreeMap<PathBuf, Vec<String>>,
+    accelerators: BTreeMap<PathBuf, Vec<String>>,
+    kvm: Kvm,
     defects: BTreeMap<PathBuf, String>,
     own: Option<PathBuf>,
     locked: BTreeMap<String, PathBuf>,
@@ -42,6 +44,8 @@ impl TableHost {
             programs: BTreeMap::new(),
             versions: BTreeMap::new(),
             cpu_models: BTreeMap::new(),
+            accelerators: BTreeMap::new(),
+            kvm: Kvm::No { why: "there is no `/dev/kvm`".to_owned(), hint: None },
             defects: BTreeMap::new(),
             own: None,
             locked: BTreeMap::new(),
@@ -96,6 +100,20 @@ impl TableHost {
     #[must_use]
     pub fn cpu_models_of(mut self, path: &str, models: &[&str]) -> Self {
         self.cpu_models.insert(path.into(), models.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    /// The accelerators that `PATH -accel help` lists.
+    #[must_use]
+    pub fn accelerators_of(mut self, path: &str, names: &[&str]) -> Self {
+        self.accelerators.insert(path.into(), names.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    /// What its KVM is good for.
+    #[must_use]
+    pub fn with_kvm(mut self, kvm: Kvm) -> Self {
+        self.kvm = kvm;
         self
     }
 
@@ -210,6 +228,14 @@ impl Host for TableHost {
 
     fn cpu_models(&self, program: &Path) -> Option<Vec<String>> {
         self.cpu_models.get(program).cloned()
+    }
+
+    fn accelerators(&self, program: &Path) -> Option<Vec<String>> {
+        self.accelerators.get(program).cloned()
+    }
+
+    fn kvm(&self) -> Kvm {
+        self.kvm.clone()
     }
 
     fn defect(&self, program: &Path) -> Option<String> {

@@ -82,6 +82,15 @@ fn cpu_model(line: &str) -> Option<String> {
     Some(short.unwrap_or(name).to_owned()).filter(|name| !name.is_empty())
 }
 
+/// The names in what `qemu-system-… -accel help` prints: a heading, and one a line.
+pub(super) fn accelerators(text: &str) -> Vec<String> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.contains(' '))
+        .map(str::to_owned)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +107,13 @@ mod tests {
         ] {
             assert_eq!(version_number(text).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn accelerators_are_read_below_their_heading() {
+        let text = "Accelerators supported in QEMU binary:\ntcg\nkvm\n";
+        assert_eq!(accelerators(text), ["tcg", "kvm"]);
+        assert!(accelerators("").is_empty());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::{SYSTEMS, Start, System};
 use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
@@ -232,6 +233,8 @@ fn bare_boot(system: &System, words: &[String], dir: &Path) -> Fallible<f64> {
     let (_ours, theirs) = UnixStream::pair()?;
     rustix::io::fcntl_setfd(&theirs, rustix::io::FdFlags::empty())?;
     let start = Start {
+        accelerator: Accelerator::named(word(words, "--accel")?).ok_or("an unknown accelerator")?,
+        board: word(words, "--board")?,
         cpu: word(words, "--cpu")?,
         kernel: dir,
         port_fd: theirs.as_raw_fd(),

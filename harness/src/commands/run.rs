@@ -109,6 +109,7 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
             "native programs ran with the libraries of the archive: this machine's do not suit them",
         );
     }
+    board.remarks().iter().for_each(|remark| super::built::note(remark));
     let text = if args.json {
         report::json::render(&summary, args.require)?
     } else {

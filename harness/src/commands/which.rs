@@ -15,6 +15,7 @@ use triplecheck_emulators::target::Target;
 
 use crate::cli::WhichArgs;
 use crate::error::{Error, Result};
+use crate::vm::Wanted;
 
 /// One answer, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -39,6 +40,8 @@ struct EmulatorAnswer {
     program: Option<String>,
     version: Option<String>,
     cpu: Option<String>,
+    /// Of a guest system: `kvm` or `tcg`. Why not KVM stands in the trace.
+    accelerator: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -147,6 +150,7 @@ fn fill(answer: &mut Answer, host: &LocalHost, launch: &Launch, program: &OsStr)
         program: emulator.program.as_ref().map(|program| program.display().to_string()),
         version: crate::run::version_of(host, launch),
         cpu: emulator.cpu.clone(),
+        accelerator: Wanted::of_words(&launch.prefix).map(|wanted| wanted.accelerator.name()),
     });
     let command = launch.command(&Guest { program: Path::new(program), argv0: None, args: &[] });
     answer.command = std::iter::once(command.program.display().to_string())
@@ -193,6 +197,7 @@ fn render(answer: &Answer, decision: &Decision, program: &OsStr) -> String {
                     Some(emulator.kind.clone()),
                     emulator.version.clone(),
                     emulator.cpu.clone().map(|cpu| format!("cpu {cpu}")),
+                    emulator.accelerator.map(|name| format!("accelerator {name}")),
                 ];
                 let _ = writeln!(
                     out,

@@ -1,7 +1,7 @@
 //! Who is running now, and how much of what is planned is done: written by workers and the coordinator, read by whoever
 //! watches the run. Nothing in it is a result, and nothing waits on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,8 @@ pub struct Board {
     state: Mutex<State>,
     /// Whether native programs ran with the libraries that came with them.
     lent: AtomicBool,
+    /// What else is to be said after the run.
+    remarks: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -96,6 +98,16 @@ impl Board {
     /// Whether one did.
     pub fn has_lent(&self) -> bool {
         self.lent.load(Ordering::Relaxed)
+    }
+
+    /// Notes a sentence that is no result, to be said after the run.
+    pub(crate) fn remark(&self, text: String) {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).insert(text);
+    }
+
+    /// What was noted.
+    pub fn remarks(&self) -> Vec<String> {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// Puts a guest on the board, its number given here.

@@ -365,7 +365,9 @@ impl<'a> Starter<'a> {
 
     /// Ends what preparations started: Wine's server.
     pub(crate) fn finish(self) -> Result<()> {
-        self.systems.end();
+        if let Some(why) = self.systems.end() {
+            self.run.board.remark(crate::vm::client::without_kvm(&why));
+        }
         self.preparations.end()?;
         let path = self.work.path().to_owned();
         self.work.close().about("remove", path)

@@ -20,6 +20,8 @@ pub(super) struct Systems {
     /// Where servers listen.
     dir: PathBuf,
     known: Mutex<HashMap<PathBuf, Arc<Mutex<Known>>>>,
+    /// Why they are not under KVM, where they should have been.
+    not_kvm: Mutex<Option<String>>,
 }
 
 /// One system.
@@ -39,7 +41,7 @@ struct Running {
 
 impl Systems {
     pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, known: Mutex::default() }
+        Self { dir, known: Mutex::default(), not_kvm: Mutex::default() }
     }
 
     /// Where servers listen.
@@ -74,7 +76,9 @@ impl Systems {
         }
         known.boots += 1;
         match boot(&self.dir, &wanted, socket) {
-            Ok(running) => {
+            Ok((running, not_kvm)) => {
+                let mut told = self.not_kvm.lock().unwrap_or_else(PoisonError::into_inner);
+                *told = told.take().or(not_kvm);
                 known.running = Some(running);
                 Ok(())
             }
@@ -85,8 +89,8 @@ impl Systems {
         }
     }
 
-    /// Ends all of them.
-    pub(super) fn end(self) {
+    /// Ends all of them, and says why they were not under KVM.
+    pub(super) fn end(self) -> Option<String> {
         for known in self.known.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
             let running = known.lock().unwrap_or_else(PoisonError::into_inner).running.take();
             if let Some(Running { mut server, _life_line: life_line }) = running {
@@ -94,14 +98,15 @@ impl Systems {
                 let _ = server.wait();
             }
         }
+        self.not_kvm.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn boot(dir: &Path, wanted: &Wanted, socket: PathBuf) -> Result<Running, String> {
+fn boot(dir: &Path, wanted: &Wanted, socket: PathBuf) -> Result<(Running, Option<String>), String> {
     let io = |error: std::io::Error| format!("a guest system cannot be started: {error}");
     fs_err::create_dir_all(dir).map_err(io)?;
     let (ours, theirs) = UnixStream::pair().map_err(io)?;
     let listen: [OsString; 2] = ["--listen".into(), socket.into()];
     let server = client::start_server(wanted, &listen, Stdio::from(OwnedFd::from(theirs))).map_err(io)??;
-    Ok(Running { server: server.process, _life_line: ours })
+    Ok((Running { server: server.process, _life_line: ours }, server.not_kvm))
 }

@@ -13,6 +13,9 @@ use std::sync::mpsc::{Receiver, channel};
 use rustix::fs::{FileType, fstat, major, minor};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use triplecheck_emulators::host::{Host as _, Kvm};
+use triplecheck_emulators::vm::accelerators::Accelerator;
+
 use super::wire::{self, Change, Ended, Fields, kind};
 use super::{SERVE_SUBCOMMAND, SERVERS_VARIABLE, VOICE, Wanted, Words};
 use crate::unix;
@@ -61,7 +64,8 @@ fn failure(text: impl Into<String>) -> Failure {
 pub fn main(words: &[OsString]) -> ExitCode {
     let Some(words) = Words::read(words) else {
         say(
-            "usage: triplecheck __vm --machine M --qemu FILE --kernel DIR --cpu MODEL [--sysroot DIR] -- PROGRAM",
+            "usage: triplecheck __vm --machine M --qemu FILE --kernel DIR --cpu MODEL --accel NAME --board NAME \
+             [--sysroot DIR] -- PROGRAM",
         );
         return ExitCode::from(FAILED);
     };
@@ -139,13 +143,32 @@ fn start_alone(wanted: &Wanted) -> Result<Way, Failure> {
     });
     let (stream, server) =
         started.map_err(|error| failure(format!("a guest system cannot be started: {error}")))?;
-    let Server { process, .. } = server.map_err(failure)?;
+    let Server { process, not_kvm } = server.map_err(failure)?;
+    // In a run, whose server told it, this would be taken for the program's words.
+    if let Some(why) = not_kvm.filter(|_| std::env::var_os(SERVERS_VARIABLE).is_none()) {
+        say(&without_kvm(&why));
+    }
     Ok(Way { stream, server: Some(process) })
 }
 
 /// A server that is up.
 pub(crate) struct Server {
     pub(crate) process: Child,
+    /// Why its guest is not under KVM, where it should have been. It is remembered, and so told once.
+    pub(crate) not_kvm: Option<String>,
+}
+
+/// What is said where a system was to run under KVM and does not.
+pub(crate) fn without_kvm(why: &str) -> String {
+    format!("guest systems run without KVM from now on, until the host is booted again: {why}")
+}
+
+/// The system as it is started: not under KVM where that has been found useless since it was decided.
+fn as_usable(wanted: &Wanted) -> Wanted {
+    match wanted.accelerator {
+        Accelerator::Kvm if matches!(crate::commands::host().kvm(), Kvm::No { .. }) => wanted.under_tcg(),
+        Accelerator::Kvm | Accelerator::Tcg => wanted.clone(),
+    }
 }
 
 /// Starts a server and waits until its guest is up. The inner error is one sentence.
@@ -159,7 +182,7 @@ pub(crate) fn start_server(
         reason = "the one place where the server of a guest system is started"
     )]
     let mut command = std::process::Command::new(crate::supervise::OWN_BINARY);
-    command.arg(SERVE_SUBCOMMAND).args(wanted.words()).args(more);
+    command.arg(SERVE_SUBCOMMAND).args(as_usable(wanted).words()).args(more);
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null()).env_clear();
     let mut process = command.spawn()?;
     let mut answer = String::new();
@@ -170,8 +193,12 @@ pub(crate) fn start_server(
             answer.push(char::from(byte[0]));
         }
     }
-    if answer == "up" {
-        return Ok(Ok(Server { process }));
+    if let Some(why) = answer.strip_prefix("up") {
+        let not_kvm = Some(why.trim().to_owned()).filter(|why| !why.is_empty());
+        if let Some(why) = &not_kvm {
+            crate::commands::host().refute_kvm(why);
+        }
+        return Ok(Ok(Server { process, not_kvm }));
     }
     let _ = process.wait();
     Ok(Err(if answer.is_empty() {

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use rustix::io::FdFlags;
+use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::Start;
 
 use super::Wanted;
@@ -23,6 +24,10 @@ const MEMORY_MIB: u32 = 1024;
 /// How long a system may take to boot: under a second of work on a fast machine, a hundred times that on a slow one that
 /// is busy.
 const BOOT_DEADLINE: Duration = Duration::from_secs(120);
+
+/// How long a system may take to boot under KVM before it is believed that it never will: where KVM works, it takes a
+/// second.
+const KVM_BOOT_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How many of the console's last lines are kept.
 const CONSOLE_LINES: usize = 60;
@@ -59,17 +64,32 @@ struct Console {
 }
 
 impl Guest {
-    /// Boots a system and waits until its agent answers. The error is one sentence.
-    pub(super) fn boot(wanted: &Wanted) -> Result<Self, String> {
+    /// Boots a system and waits until its agent answers: once more under TCG where it did not under KVM, and then says
+    /// why not. The error is one sentence.
+    pub(super) fn boot(wanted: &Wanted) -> Result<(Self, Option<String>), String> {
+        let deadline = match wanted.accelerator {
+            Accelerator::Tcg => return Ok((Self::boot_once(wanted, BOOT_DEADLINE)?, None)),
+            Accelerator::Kvm => KVM_BOOT_DEADLINE,
+        };
+        match Self::boot_once(wanted, deadline) {
+            Ok(guest) => Ok((guest, None)),
+            Err(why) => match Self::boot_once(&wanted.under_tcg(), BOOT_DEADLINE) {
+                Ok(guest) => Ok((guest, Some(why))),
+                Err(error) => Err(format!("{error}; and before that under KVM: {why}")),
+            },
+        }
+    }
+
+    fn boot_once(wanted: &Wanted, deadline: Duration) -> Result<Self, String> {
         let mut guest = Self::start(wanted)
             .map_err(|error| format!("`{}` cannot be started: {error}", wanted.qemu.display()))?;
-        let hello = guest.greet();
+        let hello = guest.greet(deadline);
         match hello {
             Ok(true) => Ok(guest),
             Ok(false) => Err(format!("the guest system did not come up: {}", guest.end())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let why = guest.end();
-                Err(format!("the guest system did not come up within {} s: {why}", BOOT_DEADLINE.as_secs()))
+                Err(format!("the guest system did not come up within {} s: {why}", deadline.as_secs()))
             }
             Err(error) => Err(format!("the guest system cannot be reached: {error}: {}", guest.end())),
         }
@@ -78,6 +98,8 @@ impl Guest {
     fn start(wanted: &Wanted) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         let start = Start {
+            accelerator: wanted.accelerator,
+            board: &wanted.board,
             cpu: &wanted.cpu,
             kernel: &wanted.kernel,
             port_fd: theirs.as_raw_fd(),
@@ -103,8 +125,8 @@ impl Guest {
     }
 
     /// Waits for the agent's first word, and gives it the time and random bytes. False where QEMU ends instead.
-    fn greet(&mut self) -> io::Result<bool> {
-        self.port.set_read_timeout(Some(BOOT_DEADLINE))?;
+    fn greet(&mut self, deadline: Duration) -> io::Result<bool> {
+        self.port.set_read_timeout(Some(deadline))?;
         let Some(frame) = wire::read(&mut self.port)? else { return Ok(false) };
         self.port.set_read_timeout(None)?;
         let mut seed = [0; SEED_BYTES];

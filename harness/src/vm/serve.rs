@@ -48,7 +48,8 @@ struct Client {
     back: Option<UnixStream>,
 }
 
-/// `__vm-serve [--listen SOCKET] WORDS`. Writes one line to standard output when the system is up, or says why it is not.
+/// `__vm-serve [--listen SOCKET] WORDS`. Writes one line to standard output when the system is up (`up`, and
+/// why it is not under KVM where it should be), or says why it is not.
 pub fn main(words: &[OsString]) -> ExitCode {
     let Some(wanted) = Wanted::of_words(words) else { return ExitCode::from(2) };
     let listen = words.iter().position(|word| word == "--listen").and_then(|place| words.get(place + 1));
@@ -62,8 +63,8 @@ pub fn main(words: &[OsString]) -> ExitCode {
     if let Some(socket) = listen {
         watch(&owner, Some(socket.clone()));
     }
-    let mut guest = match Guest::boot(&wanted) {
-        Ok(guest) => guest,
+    let (mut guest, not_kvm) = match Guest::boot(&wanted) {
+        Ok(booted) => booted,
         Err(why) => return refuse(&why),
     };
     let (Ok(port), Ok(end)) = (guest.port.try_clone(), guest.port.try_clone()) else {
@@ -82,7 +83,8 @@ pub fn main(words: &[OsString]) -> ExitCode {
     if let Err(error) = begun {
         return refuse(&error.to_string());
     }
-    let told = io::stdout().write_all(b"up\n").and_then(|()| io::stdout().flush());
+    let up = not_kvm.map_or("up\n".to_owned(), |why| format!("up {}\n", why.replace('\n', " ")));
+    let told = io::stdout().write_all(up.as_bytes()).and_then(|()| io::stdout().flush());
     if told.is_err() {
         return ExitCode::FAILURE;
     }

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::accelerators::Accelerator;
 use crate::machine::Machine;
 
 /// How many programs a system runs at once: a share of 9p can be mounted once at a time.
@@ -23,7 +24,7 @@ pub struct System {
     pub triple: &'static str,
     /// What follows `qemu-system-`.
     pub emulator: &'static str,
-    /// The board.
+    /// The board under emulation; what KVM asks for is in [`super::accelerators`].
     pub board: &'static str,
     /// The processor under emulation. On aarch64 not `max`: it computes pointer authentication in software, and boots
     /// five times slower for it (facts of QEMU 7.2).
@@ -106,6 +107,10 @@ pub const SYSTEMS: [System; 4] = [
 /// What changes from one start to the next.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
+    /// Who executes its instructions.
+    pub accelerator: Accelerator,
+    /// The board.
+    pub board: &'a str,
     /// The processor.
     pub cpu: &'a str,
     /// The directory with kernel and first process.
@@ -133,7 +138,8 @@ impl System {
     pub fn words(&self, start: &Start<'_>) -> Vec<OsString> {
         let mut words: Vec<OsString> = Vec::new();
         let mut add = |texts: &[&str]| words.extend(texts.iter().map(OsString::from));
-        add(&["-M", self.board, "-accel", "tcg", "-cpu", start.cpu, "-m", &format!("{}M", start.memory_mib)]);
+        add(&["-M", start.board, "-accel", start.accelerator.name(), "-cpu", start.cpu]);
+        add(&["-m", &format!("{}M", start.memory_mib)]);
         add(&["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
         add(self.extra);
         add(&["-chardev", "file,id=console,path=/dev/stdout"]);
