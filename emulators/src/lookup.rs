@@ -51,6 +51,9 @@ pub struct Options {
     /// Absolute directories with the guest's own libraries (the build tree, a DLL directory), searched before
     /// those of the caller's `LD_LIBRARY_PATH` or `WINEPATH`, which reach the guest too.
     pub library_path: Vec<PathBuf>,
+    /// The program needs a kernel of its own machine, which user-mode emulation does not have: it passes system calls on to
+    /// the host's. Where a kind is asked for, that decides.
+    pub needs_kernel: bool,
     /// The absolute directory of the program, for which `$ORIGIN` stands in its `RUNPATH`.
     pub origin: Option<PathBuf>,
 }
@@ -160,6 +163,10 @@ fn decide(subject: &Subject<'_>) -> Decision {
     for (kind, consider) in FAMILIES {
         if subject.kind_asked().is_some_and(|asked| asked != kind) {
             note(&mut trace, kind, "not the kind that was asked for");
+            continue;
+        }
+        if subject.must_have_kernel() && !matches!(kind, Kind::Native | Kind::Vm) {
+            note(&mut trace, kind, "has no kernel of the program's own machine, which is needed");
             continue;
         }
         match consider(subject, &mut trace) {

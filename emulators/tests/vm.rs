@@ -20,7 +20,7 @@ fn host() -> TableHost {
 
 fn with_kernels(mut host: TableHost) -> TableHost {
     for release in ["6.1.0-50", "6.12.117+deb13", "6.2.0-1"] {
-        for file in ["kernel", "initramfs-2"] {
+        for file in ["kernel", "initramfs-3"] {
             host = host.file(&format!("/cache/vm/s390x/{release}/{file}"));
         }
     }
@@ -80,6 +80,42 @@ fn what_is_missing_is_named_with_the_command_that_brings_it() {
     runs(decide(&fixed, S390X, Some(Kind::Vm)));
     let broken = with_kernels(host()).defect_of("/usr/bin/qemu-system-s390x", "it prints nothing");
     assert!(refuses(decide(&broken, S390X, Some(Kind::Vm))).text.contains("it prints nothing"));
+}
+
+#[test]
+fn what_needs_a_kernel_takes_the_guest_system_by_itself_and_nothing_else() {
+    let needing = |host: &TableHost, triple: &str, emulator| {
+        let options = Options { emulator, needs_kernel: true, ..Options::default() };
+        lookup(host, &Target::parse(triple).unwrap(), None, &options)
+    };
+    let user = |host: TableHost| host.program("/usr/bin/qemu-s390x");
+    let there = user(with_kernels(host()));
+    assert_eq!(runs(decide(&there, S390X, None)).emulator.kind, Kind::QemuUser);
+    assert_eq!(runs(needing(&there, S390X, None)).emulator.kind, Kind::Vm);
+    let asked = runs(needing(&there, S390X, Some(Kind::QemuUser)));
+    assert_eq!(asked.emulator.kind, Kind::QemuUser, "who names an emulator gets it");
+    let none = refuses(needing(&user(host()), S390X, None));
+    assert!(
+        none.text.starts_with("it needs a kernel of its own machine, and there is no guest system"),
+        "{}",
+        none.text
+    );
+    assert_eq!(none.missing, [Piece::GuestSystem("s390x")]);
+    let own = runs(needing(&there, "x86_64-unknown-linux-gnu", None));
+    assert_eq!(own.emulator.kind, Kind::Native, "the host has a kernel");
+    for (triple, part) in [
+        ("x86_64-pc-windows-gnu", "runs Linux programs only"),
+        ("wasm32-wasip1", "runs Linux programs only"),
+        ("loongarch64-unknown-linux-gnu", "no guest system is known for loongarch64"),
+    ] {
+        let reason = refuses(needing(&there, triple, None));
+        assert!(
+            reason.text.starts_with("only `vm` has the kernel that it needs"),
+            "{triple}: {}",
+            reason.text
+        );
+        assert!(reason.text.contains(part) && reason.missing.is_empty(), "{triple}: {reason:?}");
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ extern "C" {
 
 pub(crate) const MS_RDONLY: c_ulong = 1;
 pub(crate) const MS_BIND: c_ulong = 4096;
+pub(crate) const MS_MOVE: c_ulong = 8192;
 pub(crate) const MS_REC: c_ulong = 16384;
 pub(crate) const MS_PRIVATE: c_ulong = 1 << 18;
 pub(crate) const O_RDWR: c_int = 2;

@@ -199,7 +199,12 @@ fn become_program(order: &Order<'_>, streams: [c_int; 3], exec: c_int) -> ! {
     let argv: Vec<CString> = order.argv.iter().map(|word| c(*word)).collect();
     let env: Vec<CString> = order.env.iter().map(|word| c(*word)).collect();
     unsafe {
-        if chroot(root.as_ptr()) != 0 || chdir(cwd.as_ptr()) != 0 {
+        // The root of its mounts, and not only its own: nobody may make a user's namespace from within another root.
+        let [here, there] = [c("."), c("/")];
+        let moved = chdir(root.as_ptr()) == 0
+            && mount(here.as_ptr(), there.as_ptr(), null(), MS_MOVE, null()) == 0
+            && chroot(here.as_ptr()) == 0;
+        if !moved || chdir(cwd.as_ptr()) != 0 {
             failed(b'd');
         }
         let null = open(c"/dev/null".as_ptr(), O_RDWR | O_CLOEXEC);

@@ -40,7 +40,7 @@ pub struct TargetHealth {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// `std`, `linker`, `C compiler`, `emulator`, `sentinel`.
+    /// `std`, `linker`, `C compiler`, `emulator`, `sentinel`, `guest system`.
     pub what: &'static str,
     /// How it is.
     pub health: Health,

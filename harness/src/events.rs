@@ -146,6 +146,10 @@ pub struct TargetInfo {
     pub emulator: Option<String>,
     /// Its version.
     pub emulator_version: Option<String>,
+    /// What runs the cases that need a kernel of their own machine, where something else than for all others does: its kind
+    /// and version.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kernel: Option<String>,
     /// Why it cannot be run or built here.
     pub reason: Option<String>,
     /// The command that would make it possible.

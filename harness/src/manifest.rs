@@ -85,6 +85,16 @@ pub enum SuiteKind {
     Command,
 }
 
+/// What a case needs beside an emulator that runs its program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Needs {
+    /// A kernel of its own machine (ptrace, seccomp, namespaces, io_uring, rseq, real page sizes): where the host does not run
+    /// the program itself, it runs in a guest system.
+    Kernel,
+}
+
 /// One `[[suite]]`.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -120,6 +130,14 @@ pub struct Suite {
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(test, schemars(with = "schema::OneOrMany"))]
     pub isolated: Vec<String>,
+    /// What all cases of the suite need.
+    #[cfg_attr(test, schemars(with = "Option<Needs>"))]
+    pub needs: Option<Spanned<Needs>>,
+    /// `cargo-test`: globs of tests, named as in the report without the suite, that need a kernel of their own machine. Each
+    /// gets a process of its own, on both sides.
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[cfg_attr(test, schemars(with = "schema::OneOrMany"))]
+    pub needs_kernel: Vec<String>,
     /// `c`: globs of source files, relative to this file; each file is one program.
     #[serde(default, deserialize_with = "one_or_many")]
     #[cfg_attr(test, schemars(with = "schema::OneOrMany"))]
@@ -181,6 +199,8 @@ pub struct Program {
     /// Its cases, instead of the suite's.
     #[serde(default)]
     pub cases: Vec<Case>,
+    /// What its cases need; of a suite that needs it already, nothing more.
+    pub needs: Option<Needs>,
     /// How its results are compared, instead of the suite's.
     pub compare: Option<Compare>,
     /// What is replaced in its lines, after what the suite replaces.
@@ -215,6 +235,8 @@ pub struct Case {
     pub args: Vec<String>,
     /// A file, relative to this manifest, that the program reads as its standard input.
     pub stdin: Option<PathBuf>,
+    /// What this case needs.
+    pub needs: Option<Needs>,
     /// Additional environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -377,6 +399,15 @@ impl Suite {
             | SuiteKind::Command
             | SuiteKind::CargoTest
             | SuiteKind::CargoBin => {}
+        }
+        if let (Some(needs), SuiteKind::Command) = (&self.needs, self.kind) {
+            let text = "a `command` runs on the host, and brings no kernel of another machine";
+            return Err(source.problem(needs.span(), text));
+        }
+        if !self.needs_kernel.is_empty() && self.kind != SuiteKind::CargoTest {
+            let problem = source
+                .problem(span.clone(), "`needs-kernel` names tests, of which only `cargo-test` has any");
+            return Err(problem.hint("`needs = \"kernel\"` for the suite, one of its programs or cases"));
         }
         let excepted = self.targets_except.iter();
         for pattern in excepted.chain(self.program.iter().flat_map(|program| &program.targets_except)) {

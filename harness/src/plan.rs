@@ -1,7 +1,8 @@
 //! What is to be done: the manifest and the command line turned into targets, suites and cases. Pure, but for
 //! the expansion of source globs, which [`Plan::new`] is given as a function.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::compare::How;
 use crate::date::Date;
 use crate::diagnose::Class;
 use crate::error::{Error, Result};
-use crate::manifest::{self, Manifest, Project, Suite, SuiteKind};
+use crate::manifest::{self, Manifest, Needs, Project, Suite, SuiteKind};
 use crate::pattern::TargetPattern;
 use crate::shard::Shard;
 use crate::verdict::Verdict;
@@ -145,6 +146,8 @@ pub struct PlannedCase {
     pub env: Vec<(String, String)>,
     /// Globs of files it makes.
     pub files: Vec<String>,
+    /// Whether it needs a kernel of its own machine.
+    pub needs_kernel: bool,
     /// Deadline, `None` to derive it from the native run.
     pub timeout: Option<Duration>,
     /// How results are compared.
@@ -238,6 +241,25 @@ impl Plan {
         self.shard.is_none_or(|shard| shard.owns(suite, case))
     }
 
+    /// What the cases of the run need, as far as names tell now: whether some need no kernel of their own machine (`false`), and
+    /// whether some do (`true`).
+    pub fn needs(&self) -> Vec<bool> {
+        let wanted: Vec<&PlannedSuite> =
+            self.suites.iter().filter(|suite| self.wants_suite(&suite.name)).collect();
+        let plain = wanted.is_empty() || wanted.iter().any(|suite| suite.needs().contains(&false));
+        let kernel = wanted.iter().any(|suite| suite.needs().contains(&true));
+        [plain.then_some(false), kernel.then_some(true)].into_iter().flatten().collect()
+    }
+
+    /// The targets on which some case needs a kernel of its own machine, as far as names tell now.
+    pub fn kernel_targets(&self) -> impl Iterator<Item = &PlannedTarget> {
+        let suites: Vec<&PlannedSuite> =
+            self.suites.iter().filter(|suite| self.wants_suite(&suite.name)).collect();
+        self.targets
+            .iter()
+            .filter(move |planned| suites.iter().any(|suite| suite.needs_kernel_on(&planned.target)))
+    }
+
     /// How often findings of this suite are run again.
     pub fn retries(&self, suite: &str) -> Retries {
         let planned = self.suites.iter().find(|planned| planned.name == suite);
@@ -254,7 +276,45 @@ impl Plan {
     }
 }
 
+impl Refinement {
+    /// Whether the manifest leaves the program out on a target.
+    pub fn is_excepted(&self, target: &Target) -> bool {
+        self.except.iter().any(|pattern| pattern.matches(target))
+    }
+}
+
+impl PlannedTarget {
+    /// The target as a case runs on it that needs a kernel, or does not.
+    #[must_use]
+    pub fn with_kernel(&self, needed: bool) -> Cow<'_, Self> {
+        if self.options.needs_kernel || !needed {
+            return Cow::Borrowed(self);
+        }
+        let options = Options { needs_kernel: true, ..self.options.clone() };
+        Cow::Owned(Self { options, ..self.clone() })
+    }
+}
+
 impl PlannedSuite {
+    /// Whether its cases need a kernel of their own machine, with both answers where some do.
+    fn needs(&self) -> BTreeSet<bool> {
+        let cases = self.programs.values().chain([&self.defaults]).flat_map(|refinement| &refinement.cases);
+        cases.map(|case| case.needs_kernel).chain(self.has_tests_that_need_one().then_some(true)).collect()
+    }
+
+    fn has_tests_that_need_one(&self) -> bool {
+        matches!(&self.origin, Origin::Cargo(origin) if !origin.needs_kernel.is_empty())
+    }
+
+    /// Whether some of its cases are run on the target and need a kernel there.
+    fn needs_kernel_on(&self, target: &Target) -> bool {
+        let of_tests = self.has_tests_that_need_one();
+        self.programs.values().chain([&self.defaults]).any(|refinement| {
+            !refinement.is_excepted(target)
+                && (of_tests || refinement.cases.iter().any(|case| case.needs_kernel))
+        })
+    }
+
     /// What holds for the program of this name.
     pub fn refinement(&self, program: &str) -> &Refinement {
         self.programs.get(program).unwrap_or(&self.defaults)
@@ -380,7 +440,7 @@ impl Resolver<'_> {
             SuiteKind::Command => Origin::Command { words: suite.command.clone() },
         };
         let defaults = Refinement {
-            cases: self.cases(suite, &suite.cases, &how(suite, None), suite.timeout.as_ref())?,
+            cases: self.cases(suite, &suite.cases, None)?,
             flags: suite.flags.clone(),
             link: suite.link.clone(),
             except: suite.targets_except.iter().map(|text| pattern(text.get_ref())).collect(),
@@ -390,8 +450,7 @@ impl Resolver<'_> {
         for program in &suite.program {
             let mut refinement = defaults.clone();
             let cases = if program.cases.is_empty() { &suite.cases } else { &program.cases };
-            let timeout = program.timeout.as_ref().or(suite.timeout.as_ref());
-            refinement.cases = self.cases(suite, cases, &how(suite, Some(program)), timeout)?;
+            refinement.cases = self.cases(suite, cases, Some(program))?;
             refinement.flags.extend(program.flags.clone());
             refinement.link.extend(program.link.clone());
             refinement.except.extend(program.targets_except.iter().map(|text| pattern(text.get_ref())));
@@ -423,9 +482,12 @@ impl Resolver<'_> {
         &self,
         suite: &Suite,
         cases: &[manifest::Case],
-        compare: &How,
-        timeout: Option<&Spanned<String>>,
+        program: Option<&manifest::Program>,
     ) -> Result<Vec<PlannedCase>> {
+        let compare = how(suite, program);
+        let timeout = program.and_then(|program| program.timeout.as_ref()).or(suite.timeout.as_ref());
+        let needs = suite.needs.as_ref().map(Spanned::get_ref).copied();
+        let needs = needs.or_else(|| program?.needs);
         let one = [manifest::Case::default()];
         let cases = if cases.is_empty() { &one[..] } else { cases };
         let several = cases.len() > 1;
@@ -443,6 +505,7 @@ impl Resolver<'_> {
                     stdin: case.stdin.as_ref().map(|path| manifest::resolve(&self.project.root, path)),
                     env,
                     files: case.files.clone(),
+                    needs_kernel: needs.or(case.needs) == Some(Needs::Kernel),
                     timeout: self.request.timeout.or(own).or(inherited),
                     compare: compare.clone(),
                 })

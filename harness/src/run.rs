@@ -221,7 +221,9 @@ fn runnable(run: &Run<'_>) -> Vec<String> {
 
 /// Why the children of emulated guests find no emulator, if any guest is emulated.
 fn children(run: &Run<'_>, guests: &guests::Guests) -> Result<Option<String>> {
-    let emulated = |planned: &PlannedTarget| guests.kind(&planned.target) == Some(Kind::QemuUser);
+    let emulated = |planned: &PlannedTarget| {
+        [false, true].iter().any(|needed| guests.kind(&planned.target, *needed) == Some(Kind::QemuUser))
+    };
     if run.plan.targets.iter().any(emulated) { children_obstacle(run.host) } else { Ok(None) }
 }
 
@@ -248,14 +250,25 @@ pub(crate) fn version_of(host: &dyn Host, launch: &Launch) -> Option<String> {
 
 fn target_info(run: &Run<'_>, guests: &guests::Guests, planned: &PlannedTarget) -> TargetInfo {
     let blocked = guests.blocked(&planned.target);
-    let (emulator, version) = match lookup(run.host, &planned.target, None, &planned.options) {
-        Decision::Run(launch, _) => (Some(launch.emulator.kind), version_of(run.host, &launch)),
-        Decision::Cannot(..) => (None, None),
+    let needs = run.plan.needs();
+    let way =
+        |needed: bool| match lookup(run.host, &planned.target, None, &planned.with_kernel(needed).options) {
+            Decision::Run(launch, _) => Some((launch.emulator.kind, version_of(run.host, &launch))),
+            Decision::Cannot(..) => None,
+        };
+    let (emulator, version) = needs.first().and_then(|needed| way(*needed)).unzip();
+    let some_need_one = run.plan.kernel_targets().any(|it| it.target == planned.target);
+    let kernel = if needs.len() > 1 && some_need_one {
+        way(true).filter(|(kind, _)| Some(*kind) != emulator)
+    } else {
+        None
     };
     TargetInfo {
         target: planned.target.to_string(),
         emulator: emulator.map(|kind| kind.to_string()),
-        emulator_version: version,
+        emulator_version: version.flatten(),
+        kernel: kernel
+            .map(|(kind, version)| format!("{kind} {}", version.unwrap_or_default()).trim_end().to_owned()),
         reason: blocked.map(|blocked| blocked.reason.clone()),
         fix: blocked.and_then(|blocked| blocked.fix.clone()),
     }

@@ -173,7 +173,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-2", "bc5df0b1cac7d7bb36c47e46aac3974551ad4092e3e0ea05e1b866a049724eec");
+        let known = ("initramfs-3", "405e59f191decb5297249387198459cc1ee361888e315a6e975bf89df6dcb999");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

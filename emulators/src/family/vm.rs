@@ -3,9 +3,9 @@
 //!
 //! The command is ours: `triplecheck __vm` takes the program into a system that runs already, or boots one for it alone.
 //! A kernel and a first process for it have to be there, which `triplecheck setup --vm` brings; the newest is taken, or
-//! the one that the target's variant names (`@linux-6.1`). Never chosen where neither asks for it: a system takes seconds to boot where
-//! user-mode emulation starts in milliseconds. What the machine of the guest asks for is in [`machines`], and what that
-//! becomes on this host in [`accelerators`].
+//! the one that the target's variant names (`@linux-6.1`). Never chosen where nobody asks for it and the program is not known to
+//! need a kernel: a system takes seconds to boot where user-mode emulation starts in milliseconds. What the machine of the guest
+//! asks for is in [`machines`], and what that becomes on this host in [`accelerators`].
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub const KERNEL: &str = "kernel";
 
 /// The name of the file that holds the first process and the modules. Its number changes whenever what is said between
 /// host and guest does, so that no older one is taken.
-pub const INITRAMFS: &str = "initramfs-2";
+pub const INITRAMFS: &str = "initramfs-3";
 
 /// The first QEMU whose 9p server opens a file again without `O_NOATIME` where that is not allowed (commit `a5804fcf7b22`).
 /// overlayfs opens every file of the layer below with it, since Linux 4.19.
@@ -44,8 +44,8 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
     let Some(system) = System::serving(machine) else {
         return Offer::NotForIt(format!("no guest system is known for {}", machine.name));
     };
-    if subject.kind_asked() != Some(Kind::Vm) {
-        return Offer::NotForIt("a guest system is booted only where it is asked for".to_owned());
+    if subject.kind_asked() != Some(Kind::Vm) && !subject.must_have_kernel() {
+        return Offer::NotForIt("a guest system is booted only where it is asked for or needed".to_owned());
     }
     let Some(mut words) = host.builtin_vm() else {
         return Offer::NotForIt("not part of this build".to_owned());

@@ -12,7 +12,18 @@ use crate::lookup::{Obstacle, Reason};
 /// running it. `passed_over` is what the last family said that is not right for it.
 pub(super) fn reason(subject: &Subject<'_>, refusals: Vec<Reason>, passed_over: Option<String>) -> Reason {
     if let Some(first) = refusals.into_iter().next() {
-        return first;
+        let needs = subject.must_have_kernel();
+        let text = if needs {
+            format!("it needs a kernel of its own machine, and {}", first.text)
+        } else {
+            first.text
+        };
+        return Reason { text, ..first };
+    }
+    if subject.must_have_kernel() {
+        let why = passed_over.unwrap_or_default();
+        let text = format!("only `{}` has the kernel that it needs: {why}", Kind::Vm);
+        return Reason { obstacle: Obstacle::NoEmulator, text, missing: Vec::new() };
     }
     match subject.kind_asked() {
         Some(kind) => {

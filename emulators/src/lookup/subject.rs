@@ -90,6 +90,11 @@ impl<'a> Subject<'a> {
         self.options.emulator.or(kernel.map(|_| Kind::Vm))
     }
 
+    /// Whether only what has a kernel of the program's machine will do.
+    pub(crate) fn must_have_kernel(&self) -> bool {
+        self.options.needs_kernel && self.kind_asked().is_none()
+    }
+
     /// The CPU model that was asked for: by option, by the target's variant, or as the target's floor.
     pub(crate) fn cpu_asked(&self) -> Option<String> {
         let floor = || if self.wants_floor() { self.cpu_floor() } else { None };

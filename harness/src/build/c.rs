@@ -25,6 +25,16 @@ pub struct CTarget {
     pub exe_suffix: &'static str,
 }
 
+/// The programs of a suite.
+pub struct Programs<'a> {
+    /// The suite.
+    pub suite: &'a PlannedSuite,
+    /// Their sources, one for each.
+    pub sources: &'a [PathBuf],
+    /// Whether the program of this name is wanted for this triple.
+    pub is_wanted: &'a dyn Fn(&str, &str) -> bool,
+}
+
 /// One compilation.
 struct Unit<'a> {
     name: &'a str,
@@ -35,21 +45,20 @@ struct Unit<'a> {
     key: String,
 }
 
-/// Compiles every source of `suite` for every target, `jobs` at a time, into `out_dir`.
+/// Compiles every source for every target for which it is wanted, `jobs` at a time, into `out_dir`.
 pub fn build(
-    suite: &PlannedSuite,
-    sources: &[PathBuf],
+    programs: &Programs<'_>,
     targets: &[CTarget],
     out_dir: &Path,
     jobs: usize,
     told: Told<'_>,
 ) -> Result<Vec<BuildFailure>> {
     let mut units = Vec::new();
-    for source in sources {
+    for source in programs.sources {
         let name = source.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         let hash = hash_source(source)?;
-        for target in targets {
-            units.push(unit(suite, name, source, &hash, target, out_dir));
+        for target in targets.iter().filter(|target| (programs.is_wanted)(name, &target.target)) {
+            units.push(unit(programs.suite, name, source, &hash, target, out_dir));
         }
     }
     let mut failures = BTreeMap::new();

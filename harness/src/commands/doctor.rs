@@ -11,8 +11,9 @@ use triplecheck_emulators::launch::Guest;
 use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::target::Target;
 
+use super::run::ManifestTargets;
 use crate::cli::DoctorArgs;
-use crate::doctor::{Examination, Health, Sentinel, examine};
+use crate::doctor::{Check, Examination, Health, Sentinel, examine};
 use crate::error::{Error, Result};
 use crate::prepare::{self, Lifetime};
 use crate::setup::{Request, Wants};
@@ -22,18 +23,26 @@ const SENTINEL_DEADLINE: Duration = Duration::from_secs(300);
 
 /// Examines the named targets, or those of the manifest; 0 where all is good, 69 otherwise.
 pub fn doctor(directory: &Path, args: &DoctorArgs, out: &mut dyn Write) -> Result<u8> {
-    let (targets, wants) = if args.targets.is_empty() {
+    let ManifestTargets { targets, wants, kernels } = if args.targets.is_empty() {
         super::run::manifest_targets(directory)?
     } else {
         let parse = |text: &String| Target::parse(text).map_err(crate::plan::unknown_triple);
-        (args.targets.iter().map(parse).collect::<Result<_>>()?, Wants::ALL)
+        let targets = args.targets.iter().map(parse).collect::<Result<_>>()?;
+        ManifestTargets { targets, wants: Wants::ALL, kernels: Vec::new() }
     };
     let host = super::host();
     let request = Request { project_dir: directory, targets: &targets, wants };
     let work =
         tempfile::tempdir().map_err(|error| Error::world("cannot make a directory").caused_by(error))?;
     let mut sentinel = CSentinel { host: &host, work: work.path() };
-    let examination = examine(&host, &request, &mut sentinel);
+    let mut examination = examine(&host, &request, &mut sentinel);
+    for health in &mut examination.targets {
+        if kernels.iter().any(|target| target.to_string() == health.triple) {
+            let text = "some cases need a kernel of their own machine, and there is none".to_owned();
+            health.checks.push(Check { what: "guest system", health: Health::Missing, text });
+            health.fixes.push(format!("triplecheck setup --vm {}", health.triple));
+        }
+    }
     let children = match crate::run::children_obstacle(&host)? {
         None => "what an emulated program starts finds its emulator too".to_owned(),
         Some(why) => format!("what an emulated program starts finds no emulator: {why}"),

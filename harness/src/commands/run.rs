@@ -8,6 +8,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::host::{Host as _, LocalHost};
+use triplecheck_emulators::lookup::{Decision, lookup};
+use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
 
 use self::follow_up::FollowUp;
@@ -17,7 +19,7 @@ use crate::cli::{ReportFile, RunArgs};
 use crate::error::{About as _, Error, Result};
 use crate::events::Event;
 use crate::manifest::{self, Project};
-use crate::plan::{Origin, Plan, Request};
+use crate::plan::{Origin, Plan, PlannedTarget, Request};
 use crate::progress::Progress;
 use crate::report;
 use crate::run::{Board, Run, run as run_plan};
@@ -48,6 +50,7 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         let targets: Vec<Target> = plan.targets.iter().map(|planned| planned.target.clone()).collect();
         // What could not be installed is not an error of the run: it is listed there with its reason.
         super::setup::install(&project.root, &targets, wants(&plan), args.yes)?;
+        super::setup::install_systems(&project.root, &kernel_targets(&plan), args.yes)?;
     }
     let host = if args.setup { super::host() } else { host };
     let state = state(directory, project, args);
@@ -182,11 +185,35 @@ pub(super) fn plan_for(
 }
 
 /// The targets of the project in `directory` and what it wants of them, for commands that take them from there.
-pub(crate) fn manifest_targets(directory: &Path) -> Result<(Vec<Target>, Wants)> {
+pub(crate) fn manifest_targets(directory: &Path) -> Result<ManifestTargets> {
     let project = manifest::locate(directory, None)?;
     let plan = Plan::new(&project, &Request::default(), super::host().triple(), &expand)?;
-    let wants = wants(&plan);
-    Ok((plan.targets.into_iter().map(|planned| planned.target).collect(), wants))
+    let (wants, kernels) = (wants(&plan), kernel_targets(&plan));
+    Ok(ManifestTargets {
+        targets: plan.targets.into_iter().map(|planned| planned.target).collect(),
+        wants,
+        kernels,
+    })
+}
+
+/// The targets of a project.
+pub(crate) struct ManifestTargets {
+    pub(crate) targets: Vec<Target>,
+    /// What it wants of them.
+    pub(crate) wants: Wants,
+    /// Those on which something needs a kernel that is not there.
+    pub(crate) kernels: Vec<Target>,
+}
+
+/// The targets on which something needs a kernel that is not there.
+fn kernel_targets(plan: &Plan) -> Vec<Target> {
+    let host = super::host();
+    let lacks = |planned: &&PlannedTarget| {
+        let options = &planned.with_kernel(true).options;
+        matches!(lookup(&host, &planned.target, None, options), Decision::Cannot(reason, _)
+            if reason.missing.iter().any(|piece| matches!(piece, Piece::GuestSystem(_) | Piece::QemuSystem(_))))
+    };
+    plan.kernel_targets().filter(lacks).map(|planned| planned.target.clone()).collect()
 }
 
 /// What the suites need: files that are there only have to be run.

@@ -9,6 +9,7 @@ use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
 use triplecheck_emulators::vm::machines::System;
 
+use super::run::ManifestTargets;
 use crate::cli::SetupArgs;
 use crate::error::{Error, Result};
 use crate::prepare::{self, Lifetime};
@@ -18,21 +19,25 @@ use crate::toolchain::progress::{PlainProgress, Progress as _};
 
 /// Sets up the named targets, or those of the manifest; the exit status.
 pub fn setup(directory: &Path, args: &SetupArgs) -> Result<u8> {
-    let (targets, wants) = if args.targets.is_empty() {
+    let found = if args.targets.is_empty() {
         super::run::manifest_targets(directory)?
     } else {
         let parse = |text: &String| Target::parse(text).map_err(crate::plan::unknown_triple);
-        (args.targets.iter().map(parse).collect::<Result<_>>()?, Wants::ALL)
+        let targets = args.targets.iter().map(parse).collect::<Result<_>>()?;
+        ManifestTargets { targets, wants: Wants::ALL, kernels: Vec::new() }
     };
     if args.vm {
-        install_systems(directory, &targets, args.yes)
-    } else {
-        install(directory, &targets, wants, args.yes)
+        return install_systems(directory, &found.targets, args.yes);
     }
+    let status = install(directory, &found.targets, found.wants, args.yes)?;
+    Ok(status.max(install_systems(directory, &found.kernels, args.yes)?))
 }
 
 /// Makes the guest systems for `targets`, and what they are made with; the exit status.
-fn install_systems(directory: &Path, targets: &[Target], yes: bool) -> Result<u8> {
+pub(crate) fn install_systems(directory: &Path, targets: &[Target], yes: bool) -> Result<u8> {
+    if targets.is_empty() {
+        return Ok(0);
+    }
     let systems = systems::missing(&super::host(), targets);
     for target in targets.iter().filter(|target| target.machine().and_then(System::serving).is_none()) {
         say(&format!("no guest system is known for {}\n", target.triple()))?;

@@ -25,6 +25,26 @@ fn every_value_that_is_wrong_is_marked() {
         ("targets = [\"a\"", 1, "array"),
         ("[[suite]]\nname = \"c\"\nkind = \"c\"", 2, "lacks `sources`"),
         ("[[suite]]\nname = \"c\"\nkind = \"rust\"", 3, "unknown variant `rust`"),
+        (
+            "[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"*.c\"\nneeds = \"kernal\"",
+            5,
+            "did you mean `kernel`",
+        ),
+        (
+            "[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"*.c\"\ncases = [{ needs = true }]",
+            5,
+            "wanted string or table",
+        ),
+        (
+            "[[suite]]\nname = \"c\"\nkind = \"command\"\ncommand = [\"ls\"]\nneeds = \"kernel\"",
+            5,
+            "a `command` runs on the host",
+        ),
+        (
+            "[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"*.c\"\nneeds-kernel = \"a\"",
+            2,
+            "of which only `cargo-test` has any",
+        ),
         ("[target.'cfg(sunny)']\nenv = {}", 1, "`sunny` is no property of a target"),
         (
             "[[expect]]\ntest = \"a\"\ntarget = \"*\"\nverdict = \"bad\"\nreason = \"\"",

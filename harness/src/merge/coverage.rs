@@ -38,11 +38,16 @@ pub(super) fn targets(parts: &[Part]) -> Result<Vec<TargetInfo>> {
 }
 
 fn how(info: &TargetInfo) -> String {
-    match (&info.reason, &info.emulator, &info.emulator_version) {
+    let usual = match (&info.reason, &info.emulator, &info.emulator_version) {
         (Some(_), ..) | (None, None, _) => "nothing".to_owned(),
         (None, Some(kind), Some(version)) => format!("{kind} {version}"),
         (None, Some(kind), None) => kind.clone(),
-    }
+    };
+    let kernel = info
+        .kernel
+        .as_ref()
+        .map_or(String::new(), |kernel| format!(", and {kernel} for what needs a kernel"));
+    usual + &kernel
 }
 
 /// The shards that are missing; refuses those that are there twice, or are of different numbers.

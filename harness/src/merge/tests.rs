@@ -12,6 +12,7 @@ fn info(target: &str) -> TargetInfo {
         target: target.into(),
         emulator: Some("qemu-user".into()),
         emulator_version: Some("7.2".into()),
+        kernel: None,
         reason: None,
         fix: None,
     }

@@ -29,6 +29,8 @@ pub struct CargoOrigin {
     pub isolation: Isolation,
     /// Globs over case names: tests that share theirs with no other.
     pub isolated: Vec<String>,
+    /// Globs over case names: tests that need a kernel of their own machine.
+    pub needs_kernel: Vec<String>,
 }
 
 /// What the command line says to cargo, for all suites that it builds.
@@ -71,6 +73,7 @@ impl Resolver<'_> {
             test_args: Vec::new(),
             isolation: Isolation::Batch,
             isolated: Vec::new(),
+            needs_kernel: Vec::new(),
         };
         self.add_options(&mut origin);
         let filters = self.request.filters.iter();
@@ -88,6 +91,7 @@ impl Resolver<'_> {
                     stdin: None,
                     env: Vec::new(),
                     files: Vec::new(),
+                    needs_kernel: false,
                     compare: How::default(),
                 }],
                 ..Refinement::default()
@@ -124,6 +128,7 @@ impl Resolver<'_> {
             test_args: suite.args.clone(),
             isolation: suite.isolation,
             isolated: suite.isolated.clone(),
+            needs_kernel: suite.needs_kernel.clone(),
         };
         self.add_options(&mut origin);
         origin

@@ -118,10 +118,13 @@ pub(super) fn targets(summary: &Summary) -> Vec<&str> {
 
 /// How a target is run: `qemu-user 7.2.22`, or why it is not.
 pub(super) fn how(info: &TargetInfo) -> String {
-    match (&info.reason, &info.emulator, &info.emulator_version) {
+    let usual = match (&info.reason, &info.emulator, &info.emulator_version) {
         (Some(reason), ..) => format!("cannot run here: {reason}"),
         (None, Some(kind), Some(version)) => format!("{kind} {version}"),
         (None, Some(kind), None) => kind.clone(),
         (None, None, _) => String::new(),
-    }
+    };
+    let kernel = info.kernel.iter().map(|kernel| format!("{kernel} for what needs a kernel"));
+    let ways = std::iter::once(usual).filter(|usual| !usual.is_empty()).chain(kernel);
+    ways.collect::<Vec<_>>().join("; ")
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 pub use super::words::seconds;
-use super::{Stage, Summary, durations, words};
+use super::{Stage, Summary, durations, table, words};
 use crate::diagnose::Finding;
 use crate::events::{Cell, NotRun, TargetInfo, Unmatched};
 use crate::verdict::Verdict;
@@ -76,14 +76,7 @@ fn symbol_legend(summary: &Summary) -> String {
 fn legend(out: &mut String, targets: &[TargetInfo]) {
     let width = targets.iter().map(|target| target.target.len()).max().unwrap_or(0);
     for (number, target) in targets.iter().enumerate() {
-        let how = match (&target.reason, &target.emulator) {
-            (Some(reason), _) => format!("cannot run here: {reason}"),
-            (None, Some(kind)) => match &target.emulator_version {
-                Some(version) => format!("{kind} {version}"),
-                None => kind.clone(),
-            },
-            (None, None) => String::new(),
-        };
+        let how = table::how(target);
         let _ = writeln!(out, "{:>3}  {:width$}  {DIM}{how}{DIM:#}", number + 1, target.target);
     }
 }

@@ -15,7 +15,7 @@ use triplecheck_emulators::target::Target;
 use super::guests::Guests;
 use super::schedule::News;
 use super::{Blocked, Run, millis};
-use crate::build::c::CTarget;
+use crate::build::c::{CTarget, Programs};
 use crate::build::cargo::CargoBuild;
 use crate::build::{self, Piece, ProgramKind, Told};
 use crate::built::Given;
@@ -129,6 +129,9 @@ impl Builds<'_> {
     }
 
     fn suite(&self, suite: &PlannedSuite, targets: &[Target], told: Told<'_>) -> Result<Vec<BuildFailure>> {
+        // What the manifest leaves out on a target need not build there.
+        let is_wanted = |target: &&Target| !suite.defaults.is_excepted(target);
+        let targets = &targets.iter().filter(is_wanted).cloned().collect::<Vec<_>>();
         match &suite.origin {
             Origin::Cargo(origin) => self.cargo(suite, origin, targets, told),
             Origin::C { sources } => self.c(suite, sources, targets, told),
@@ -202,7 +205,13 @@ impl Builds<'_> {
             }
         }
         let told = &mut |piece: Piece| self.for_all_models(targets, told, &piece);
-        build::c::build(suite, sources, &buildable, &self.run.build_dir.join("c"), self.run.jobs, told)
+        let is_wanted = |program: &str, triple: &str| {
+            let refinement = suite.refinement(program);
+            let mut models = targets.iter().filter(|target| target.triple() == triple).peekable();
+            models.peek().is_none() || models.any(|target| !refinement.is_excepted(target))
+        };
+        let programs = Programs { suite, sources, is_wanted: &is_wanted };
+        build::c::build(&programs, &buildable, &self.run.build_dir.join("c"), self.run.jobs, told)
     }
 
     /// A host command: the same program for every target, with the triple among its words.

@@ -46,6 +46,8 @@ pub(crate) fn plan(host: &dyn Host, bundle: &Bundle, dir: &Path, typed: Options)
     if options.emulator.is_none() {
         // The same kind, so that only what is told is different; another one where this machine has no such.
         let kind = crate::commands::kind_named(&bundle.emulator.kind);
+        // What ran in a guest system needs a kernel of its own here, too: the host's, where it runs the program.
+        options.needs_kernel = kind == Some(Kind::Vm);
         let asked = Options { emulator: kind, ..options.clone() };
         if matches!(lookup(host, &target, None, &asked), Decision::Run(..)) {
             options = asked;
@@ -211,6 +213,8 @@ fn call(bundle: &Bundle, dir: &Path) -> Result<Call> {
         env: Vec::new(),
         stdin: bundle.stdin.as_ref().map(|name| dir.join(name)),
         dir: None,
+        // Of what the plan says.
+        needs_kernel: false,
         files: bundle.files.clone(),
         how,
         timeout: None,

@@ -15,10 +15,12 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use triplecheck_emulators::launch::{EnvChange, Launch, Preparation, wine_shim_dir};
+use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
 use super::keys::Pair;
 use crate::error::{About as _, Result};
 use crate::events::{Cell, NotRun};
+use crate::vm::Wanted;
 
 /// Part of every key: to be raised when the meaning of an entry changes.
 const FORMAT: u32 = 2;
@@ -204,6 +206,12 @@ impl KeyOf {
             launch.prefix.iter().map(Path::new).filter(|word| word.is_absolute() && Some(*word) != ours);
         for file in files.filter(|word| word.is_file()) {
             self.stamp(file);
+        }
+        if let Some(wanted) = Wanted::of_words(&launch.prefix) {
+            // A guest system that was made again is another one.
+            for file in [KERNEL, INITRAMFS] {
+                self.stamp(&wanted.kernel.join(file));
+            }
         }
         for change in &launch.env {
             let value = match change {

@@ -60,7 +60,8 @@ pub(crate) struct Starter<'a> {
     systems: Systems,
     /// Working directories live here and nowhere else.
     work: tempfile::TempDir,
-    decisions: Mutex<HashMap<(PathBuf, String), std::sync::Arc<Decision>>>,
+    /// By program, target, and whether a kernel of its own is needed.
+    decisions: Mutex<HashMap<(PathBuf, String, bool), std::sync::Arc<Decision>>>,
     /// Numbers working directories.
     counter: AtomicU64,
     /// Counts guests.
@@ -296,7 +297,7 @@ impl<'a> Starter<'a> {
 
     /// The decision for this file; the same file is asked about once.
     pub(super) fn decide(&self, planned: &PlannedTarget, program: &Path) -> std::sync::Arc<Decision> {
-        let key = (program.to_owned(), planned.target.to_string());
+        let key = (program.to_owned(), planned.target.to_string(), planned.options.needs_kernel);
         let lock = || self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = lock().get(&key) {
             return known.clone();

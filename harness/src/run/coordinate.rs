@@ -67,8 +67,8 @@ pub(super) struct Coordinator<'a, 'r> {
     enough: &'a StopFlag,
     /// The suites of which all programs were told.
     suites_built: BTreeSet<usize>,
-    /// The targets whose emulators somebody makes ready, or has.
-    made_ready: BTreeSet<usize>,
+    /// The targets whose emulators somebody makes ready, or has; of each also that for what needs a kernel.
+    made_ready: BTreeSet<(usize, bool)>,
     /// What earlier runs took, once it is needed.
     durations: Option<Durations>,
 }
@@ -323,7 +323,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         cell.peak_rss_bytes = observation.peak_rss_bytes;
         cell.leaked.clone_from(&observation.leaked);
         if cell.observed.weight() == Weight::Finding {
-            let version = super::emulator_version(self.run, planned);
+            let version = super::emulator_version(self.run, &planned.with_kernel(case.plan.needs_kernel));
             let (native_target, target) = (&self.guests.host, &planned.target);
             let runs = Runs { native, native_target, observation, target, emulator };
             cell.known = judge::known(&runs, version.as_deref());
@@ -355,10 +355,14 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             if !owned || !self.run.plan.wants(&guest.suite, &case) {
                 continue;
             }
+            if let Some(blocked) = tests.blocked.get(name) {
+                events.push(Event::NotRun(blocked.not_run(&guest.suite, &case, &planned.target)));
+                continue;
+            }
             events.push(match (native.outcomes.get(name), tests.outcomes.get(name)) {
                 (Some(left), Some(right)) => {
                     let company = tests.only_in_company.contains(name);
-                    let emulator = tests.kind.unwrap_or(Kind::Native);
+                    let emulator = tests.kind_of(name);
                     let timed_out = tests.timed_out.contains(name);
                     let mut judged = judge::test(left, right, emulator, company, timed_out);
                     if tests.unconfirmed.contains(name) {
@@ -398,7 +402,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             let cause = diagnose::cause_of_failure(text, &self.guests.host, &planned.target);
             judged.cause = cause.map(|cause| cause.to_string());
         }
-        let emulator = tests.kind.unwrap_or(Kind::Native);
+        let emulator = tests.kind_of(name);
         let mut cell = self.cell(guest, case, planned, emulator, judged);
         cell.duration_ms = tests.durations_ms.get(name).copied().unwrap_or(0);
         cell.native_ms = native.durations_ms.get(name).copied().unwrap_or(0);

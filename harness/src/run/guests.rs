@@ -34,6 +34,8 @@ pub struct Guest {
     pub isolation: crate::manifest::Isolation,
     /// Globs over case names: tests that share theirs with no other.
     pub isolated: Vec<String>,
+    /// Globs over case names: tests that need a kernel of their own machine.
+    pub needs_kernel: Vec<String>,
 }
 
 /// One case of a guest.
@@ -45,6 +47,14 @@ pub struct GuestCase {
     pub plan: PlannedCase,
 }
 
+impl Guest {
+    /// Whether a test of this binary needs a kernel of its own machine.
+    pub(super) fn needs_kernel(&self, case: &str) -> bool {
+        self.cases.iter().any(|case| case.plan.needs_kernel)
+            || self.needs_kernel.iter().any(|glob| crate::pattern::glob(glob, case))
+    }
+}
+
 /// What is known about targets before anything is built.
 pub(crate) struct Guests {
     pub(super) toolchain: Option<Toolchain>,
@@ -52,10 +62,16 @@ pub(crate) struct Guests {
     given_rustc: Option<String>,
     /// The host as a target.
     pub(crate) host: Target,
-    blocked: HashMap<String, Blocked>,
-    kinds: HashMap<String, Kind>,
-    threads: HashMap<String, Threads>,
+    /// By target, and by whether a kernel of its own is needed.
+    blocked: HashMap<Way, Blocked>,
+    kinds: HashMap<Way, Kind>,
+    threads: HashMap<Way, Threads>,
+    /// The needs that cases of this run have.
+    needs: Vec<bool>,
 }
+
+/// A target, and whether what runs there needs a kernel of its own machine.
+type Way = (String, bool);
 
 impl Guests {
     /// Finds the toolchain where a suite needs one, and the targets that cannot be run here at all.
@@ -69,38 +85,47 @@ impl Guests {
         let host = Target::parse(run.host.triple())
             .map_err(|error| Error::world(format!("this host's own triple is not known: {error}")))?;
         let (mut blocked, mut kinds, mut threads) = (HashMap::new(), HashMap::new(), HashMap::new());
-        for planned in &run.plan.targets {
-            let name = planned.target.to_string();
-            match lookup(run.host, &planned.target, None, &planned.options) {
+        let needs = run.plan.needs();
+        for (planned, needed) in
+            run.plan.targets.iter().flat_map(|it| needs.iter().map(move |needed| (it, *needed)))
+        {
+            let way = (planned.target.to_string(), needed);
+            match lookup(run.host, &planned.target, None, &planned.with_kernel(needed).options) {
                 Decision::Run(launch, _) => {
                     let version = || run.host.version(launch.emulator.program.as_deref()?);
                     threads
-                        .insert(name.clone(), spread::threads_of(launch.emulator.kind, version().as_deref()));
-                    kinds.insert(name, launch.emulator.kind);
+                        .insert(way.clone(), spread::threads_of(launch.emulator.kind, version().as_deref()));
+                    kinds.insert(way, launch.emulator.kind);
                 }
                 Decision::Cannot(reason, _) => {
                     let fix = fix(&reason, &planned.target);
-                    blocked.insert(name, Blocked { reason: reason.text, fix });
+                    blocked.insert(way, Blocked { reason: reason.text, fix });
                 }
             }
         }
         let given_rustc = run.given.and_then(|given| given.rustc.clone());
-        Ok(Self { toolchain, given_rustc, host, blocked, kinds, threads })
+        Ok(Self { toolchain, given_rustc, host, blocked, kinds, threads, needs })
     }
 
     /// Why nothing of this target can be run, if so.
     pub(crate) fn blocked(&self, target: &Target) -> Option<&Blocked> {
-        self.blocked.get(&target.to_string())
+        let found = self.needs.iter().map(|needed| self.blocked_for(target, *needed));
+        found.collect::<Option<Vec<_>>>()?.first().copied()
     }
 
-    /// The kind of emulator that runs this target, as far as the triple tells.
-    pub(crate) fn kind(&self, target: &Target) -> Option<Kind> {
-        self.kinds.get(&target.to_string()).copied()
+    /// Why nothing of this target can be run that needs a kernel, or does not, if so.
+    pub(super) fn blocked_for(&self, target: &Target, needed: bool) -> Option<&Blocked> {
+        self.blocked.get(&(target.to_string(), needed))
+    }
+
+    /// The kind of emulator that runs on this target what needs a kernel or does not, as far as the triple tells.
+    pub(crate) fn kind(&self, target: &Target, needed: bool) -> Option<Kind> {
+        self.kinds.get(&(target.to_string(), needed)).copied()
     }
 
     /// Who decides on the test threads of this target's test binaries.
-    pub(crate) fn threads(&self, target: &Target) -> Threads {
-        self.threads.get(&target.to_string()).copied().unwrap_or(Threads::Ours)
+    pub(crate) fn threads(&self, target: &Target, needed: bool) -> Threads {
+        self.threads.get(&(target.to_string(), needed)).copied().unwrap_or(Threads::Ours)
     }
 
     /// The rustc of this run, as it names itself.
@@ -151,8 +176,11 @@ pub(super) fn guest(run: &Run<'_>, suite: &PlannedSuite, piece: &Piece) -> Guest
         // Of libtest's binaries each test has its own shard.
         .filter(|case| piece.kind.is_libtest() || run.plan.owns(&suite.name, &case.name))
         .collect();
-    let (test_args, isolation, isolated) = match &suite.origin {
-        Origin::Cargo(origin) => (origin.test_args.clone(), origin.isolation, origin.isolated.clone()),
+    let (test_args, isolation, isolated, needs_kernel) = match &suite.origin {
+        Origin::Cargo(origin) => {
+            let globs = (origin.isolated.clone(), origin.needs_kernel.clone());
+            (origin.test_args.clone(), origin.isolation, globs.0, globs.1)
+        }
         Origin::C { .. } | Origin::Prebuilt { .. } | Origin::Command { .. } => Default::default(),
     };
     Guest {
@@ -163,6 +191,7 @@ pub(super) fn guest(run: &Run<'_>, suite: &PlannedSuite, piece: &Piece) -> Guest
         test_args,
         isolation,
         isolated,
+        needs_kernel,
     }
 }
 

@@ -74,6 +74,7 @@ fn native_side(
         ProgramKind::CargoTest { package_dir, env, libtest } => {
             key.number(u64::from(*libtest));
             key.words(guest.isolated.iter().map(AsRef::as_ref));
+            key.words(guest.needs_kernel.iter().map(AsRef::as_ref));
             key.text(&package_dir.display().to_string());
             key.words(env.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]));
             key.words(guest.test_args.iter().map(AsRef::as_ref));
@@ -99,9 +100,12 @@ fn add_side(
 ) -> Option<()> {
     key.bytes(program.as_os_str().as_encoded_bytes());
     key.bytes(starter.contents(program)?.as_bytes());
-    match &*starter.decide(side, program) {
-        Decision::Run(launch, _) => key.launch(launch, &|dir| starter.directory(dir)),
-        Decision::Cannot(..) => return None,
+    let some_tests = !guest.needs_kernel.is_empty();
+    for needed in std::iter::once(case.plan.needs_kernel).chain(some_tests.then_some(true)) {
+        match &*starter.decide(&side.with_kernel(needed), program) {
+            Decision::Run(launch, _) => key.launch(launch, &|dir| starter.directory(dir)),
+            Decision::Cannot(..) => return None,
+        }
     }
     let words = super::schedule::command_words(run, guest, side);
     key.words(words.iter().chain(&case.plan.args).map(AsRef::as_ref));

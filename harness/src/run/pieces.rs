@@ -29,7 +29,7 @@ struct Gathering {
 /// What all parts came to.
 pub(super) enum Together {
     /// They add up.
-    Whole(Result<Done>),
+    Whole(Box<Result<Done>>),
     /// They do not: the binary has to be run as a whole.
     Again,
 }
@@ -65,21 +65,34 @@ fn together(results: Vec<Result<Done>>) -> Together {
         match result {
             Ok(Done::Tests(tests)) if tests.only_in_company.is_empty() => add(&mut whole, tests),
             Ok(Done::Tests(_) | Done::Program(..) | Done::Blocked(_)) => return Together::Again,
-            Err(error) => return Together::Whole(Err(error)),
+            Err(error) => return Together::Whole(Box::new(Err(error))),
         }
     }
-    Together::Whole(Ok(Done::Tests(whole)))
+    Together::Whole(Box::new(Ok(Done::Tests(whole))))
 }
 
 fn add(whole: &mut Tests, tests: Tests) {
-    let Tests { outcomes, durations_ms, only_in_company, unconfirmed, timed_out, lost, bad_ends, wall, kind } =
-        tests;
+    let Tests {
+        outcomes,
+        durations_ms,
+        only_in_company,
+        unconfirmed,
+        timed_out,
+        lost,
+        blocked,
+        kinds,
+        bad_ends,
+        wall,
+        kind,
+    } = tests;
     whole.outcomes.extend(outcomes);
     whole.durations_ms.extend(durations_ms);
     whole.only_in_company.extend(only_in_company);
     whole.unconfirmed.extend(unconfirmed);
     whole.timed_out.extend(timed_out);
     whole.lost.extend(lost);
+    whole.blocked.extend(blocked);
+    whole.kinds.extend(kinds);
     whole.bad_ends.extend(bad_ends);
     whole.wall += wall;
     whole.kind = whole.kind.or(kind);
@@ -119,7 +132,8 @@ mod tests {
         let part = |index: usize| parts[index].part.as_ref().unwrap();
         assert!(part(1).ended(Ok(Done::Tests(tests(&["a", "b"])))).is_none());
         let last = part(0).ended(Ok(Done::Tests(tests(&["long"]))));
-        let Some((task, Together::Whole(Ok(Done::Tests(whole))))) = last else { panic!("they add up") };
+        let Some((task, Together::Whole(whole))) = last else { panic!("they add up") };
+        let Ok(Done::Tests(whole)) = *whole else { panic!("they have outcomes") };
         assert!(
             task.part.is_none() && task.work.ms == Some(1000),
             "the whole task is what has come to its end"

@@ -54,6 +54,8 @@ pub(super) struct Early {
     pub(super) target: usize,
     /// One of its programs.
     pub(super) program: PathBuf,
+    /// Whether that needs a kernel of its own machine.
+    pub(super) needs_kernel: bool,
 }
 
 /// What a worker does next.
@@ -280,7 +282,7 @@ mod tests {
         let queue = queue(vec![Task { work, ..Task::for_tests() }, task(1, Some(5), 0)]);
         queue.no_more_builds();
         assert!(next(&queue).task.part.is_some(), "it is split");
-        queue.push_early(Early { target: 0, program: PathBuf::new() });
+        queue.push_early(Early { target: 0, program: PathBuf::new(), needs_kernel: false });
         assert_eq!(queue.clear(), 1);
         assert!(next(&queue).task.part.is_some(), "its other part is run");
         assert!(queue.state().early.is_empty(), "no emulator is made ready for nothing");
@@ -289,7 +291,7 @@ mod tests {
     #[test]
     fn emulators_are_made_ready_by_those_who_have_nothing_to_run() {
         let queue = queue(vec![task(0, None, 0)]);
-        queue.push_early(Early { target: 7, program: PathBuf::new() });
+        queue.push_early(Early { target: 7, program: PathBuf::new(), needs_kernel: false });
         queue.no_more_builds();
         assert_eq!(next(&queue).task.place.0, 0);
         assert!(matches!(queue.next(), Some(Next::Early(Early { target: 7, .. }))));

@@ -112,7 +112,8 @@ pub(super) fn schedule(run: &Run<'_>, guests: &Guests, recorder: &mut Recorder<'
                     let taken = match next {
                         Next::Task(taken) => *taken,
                         Next::Early(early) => {
-                            starter.make_ready(&run.plan.targets[early.target], &early.program);
+                            let planned = run.plan.targets[early.target].with_kernel(early.needs_kernel);
+                            starter.make_ready(&planned, &early.program);
                             queue.ended(1);
                             continue;
                         }
@@ -184,7 +185,7 @@ fn work(
     let Some(part) = &task.part else { return Some((task, result)) };
     let (whole, together) = part.ended(result)?;
     let result = match together {
-        Together::Whole(result) => result,
+        Together::Whole(result) => *result,
         Together::Again => told_of_panics(|| execute(run, starter, host, &whole, threads)),
     };
     Some((whole, result))
@@ -201,6 +202,7 @@ fn execute(
     let (guest, program) = (&*task.guest, &*task.file);
     let case = &guest.cases[task.place.1];
     let planned = task.target.map_or(host, |target| &run.plan.targets[target]);
+    let planned = &*planned.with_kernel(case.plan.needs_kernel);
     let triple = planned.target.to_string();
     let label = Label {
         suite: &guest.suite,
@@ -256,6 +258,7 @@ fn execute(
                 libtest: *libtest,
                 name: &guest.program,
                 isolated: &guest.isolated,
+                needs_kernel: &guest.needs_kernel,
                 only: (!task.only.is_empty()).then_some(task.only.as_slice()),
                 shard: run.plan.shard,
                 program,
@@ -305,6 +308,7 @@ impl Task {
             test_args: Vec::new(),
             isolation: Isolation::Batch,
             isolated: Vec::new(),
+            needs_kernel: Vec::new(),
         };
         Self {
             guest: Arc::new(guest),

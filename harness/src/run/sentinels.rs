@@ -35,7 +35,7 @@ pub(super) struct Sentinels {
 }
 
 impl Sentinels {
-    /// Starts the target's sentinel if nobody has; the second worker that asks waits for the first. The error is why
+    /// Starts the target's sentinel in its emulator if nobody has; the second worker that asks waits for the first. The error is why
     /// nothing that runs there is believed.
     pub(super) fn ensure(
         &self,
@@ -43,13 +43,15 @@ impl Sentinels {
         planned: &PlannedTarget,
         dir: &Path,
     ) -> Result<(), Blocked> {
-        let target = planned.target.to_string();
+        // What needs a kernel has another emulator than the rest.
+        let needs = if planned.options.needs_kernel { "-kernel" } else { "" };
+        let name = format!("{}{needs}", planned.target);
         let proof = {
             let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
-            proofs.entry(target.clone()).or_default().clone()
+            proofs.entry(name.clone()).or_default().clone()
         };
         let found = proof.get_or_init(|| {
-            prove(starter, planned, &dir.join(&target)).unwrap_or_else(|error| {
+            prove(starter, planned, &dir.join(&name)).unwrap_or_else(|error| {
                 let reason = format!("the emulator could not be tried: {}", error.sentence());
                 Err(Blocked { reason, fix: None })
             })

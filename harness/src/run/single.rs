@@ -119,6 +119,8 @@ pub(crate) struct Call {
     pub(super) stdin: Option<PathBuf>,
     /// A fresh directory where `None`.
     pub(crate) dir: Option<PathBuf>,
+    /// Whether it needs a kernel of its own machine.
+    pub(super) needs_kernel: bool,
     /// Globs of the files that it makes.
     pub(crate) files: Vec<String>,
     /// How its sides are compared.
@@ -167,7 +169,8 @@ impl<'a> Single<'a> {
             Ready::new(&starter, planned, &piece.file, (&call, call.env.clone()), (cwd, tmp))
                 .map_err(|blocked| cannot(&blocked, &planned.target))
         };
-        let (target, native) = (ready(planned, piece, "target")?, ready(&host, native, "native")?);
+        let with_kernel = planned.with_kernel(call.needs_kernel);
+        let (target, native) = (ready(&with_kernel, piece, "target")?, ready(&host, native, "native")?);
         let is_cargo = matches!(planned_suite.origin, Origin::Cargo(_));
         let rustc = guests.rustc().filter(|_| is_cargo);
         let recipe = recipe(run, planned_suite, piece, [&guests.host, &planned.target]);
@@ -262,6 +265,7 @@ fn choose<'a>(
                         env,
                         stdin: plan.stdin.clone(),
                         dir: None,
+                        needs_kernel: plan.needs_kernel,
                         files: plan.files.clone(),
                         how: plan.compare.clone(),
                         timeout: plan.timeout,
@@ -291,12 +295,14 @@ fn choose<'a>(
     let guest = guests::guest(run, suite, piece);
     // What stands in parentheses is about the process as a whole.
     let is_whole = name.is_empty() || name.starts_with('(');
+    let needs_kernel = guest.needs_kernel(case);
     let args = if *libtest && !is_whole { test_words(&guest.test_args, &name) } else { guest.test_args };
     let call = Call {
         args: args.into_iter().map(OsString::from).collect(),
         env: env.clone(),
         stdin: None,
         dir: Some(package_dir.clone()),
+        needs_kernel,
         files: Vec::new(),
         // A test fails by its status, whatever it prints.
         how: How { stdout: StreamMode::Ignore, stderr: StreamMode::Ignore, ..How::default() },

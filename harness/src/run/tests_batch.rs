@@ -43,6 +43,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) name: &'a str,
     /// Globs over the names of the suite's cases: these tests get a process of their own.
     pub(crate) isolated: &'a [String],
+    /// Globs over the names of the suite's cases: these tests need a kernel of their own machine, and a process of their own.
+    pub(crate) needs_kernel: &'a [String],
     /// Exactly these tests, instead of those that the words select.
     pub(crate) only: Option<&'a [String]>,
     /// Of those only the tests of this shard, if not of all.
@@ -70,6 +72,10 @@ pub(crate) struct Tests {
     pub(crate) lost: BTreeMap<String, String>,
     /// Bad ends of the process for which no test is to blame.
     pub(crate) bad_ends: Vec<BadEnd>,
+    /// Tests that cannot be run here, and why.
+    pub(crate) blocked: BTreeMap<String, Blocked>,
+    /// Tests that ran under another emulator than the rest of the binary.
+    pub(crate) kinds: BTreeMap<String, Kind>,
     /// How long it took until every test had an outcome, confirmations left out.
     pub(crate) wall: Duration,
     /// The emulator.
@@ -85,6 +91,13 @@ pub(crate) struct BadEnd {
     pub(crate) during: Vec<String>,
 }
 
+impl Tests {
+    /// The emulator under which a test ran.
+    pub(crate) fn kind_of(&self, name: &str) -> Kind {
+        self.kinds.get(name).copied().or(self.kind).unwrap_or(Kind::Native)
+    }
+}
+
 /// What running a binary came to.
 pub(crate) enum Outcome {
     /// It is a libtest binary.
@@ -97,9 +110,11 @@ pub(crate) enum Outcome {
 
 /// Runs all tests of a binary.
 pub(crate) fn run(starter: &Starter<'_>, planned: &PlannedTarget, batch: &Batch<'_>) -> Result<Outcome> {
+    let with_kernel = planned.with_kernel(true);
     let mut runner = Runner {
         starter,
-        planned,
+        planned: if batch.needs_kernel_as_a_whole() { &with_kernel } else { planned },
+        with_kernel: &with_kernel,
         batch,
         words: Words::of(batch.args),
         style: if batch.libtest { Style::Json } else { Style::Text },
@@ -139,6 +154,8 @@ enum Style {
 struct Runner<'a> {
     starter: &'a Starter<'a>,
     planned: &'a PlannedTarget,
+    /// The same for tests that need a kernel.
+    with_kernel: &'a PlannedTarget,
     batch: &'a Batch<'a>,
     words: Words,
     style: Style,
@@ -169,9 +186,24 @@ impl Batch<'_> {
 
     /// Whether a test gets a process of its own.
     fn is_isolated(&self, name: &str) -> bool {
+        self.isolation == Isolation::Process || self.is_among(self.isolated, name) || self.needs_kernel(name)
+    }
+
+    /// Whether a test needs a kernel of its own machine.
+    fn needs_kernel(&self, name: &str) -> bool {
+        self.is_among(self.needs_kernel, name)
+    }
+
+    /// Whether the binary does: one of its tests does, and it cannot be asked for that test alone.
+    fn needs_kernel_as_a_whole(&self) -> bool {
+        let natively = self.passed_natively.into_iter().flatten();
+        let binary = self.needs_kernel.iter().any(|glob| crate::pattern::glob(glob, self.name));
+        !self.libtest && (binary || natively.into_iter().any(|name| self.needs_kernel(name)))
+    }
+
+    fn is_among(&self, globs: &[String], name: &str) -> bool {
         let case = self.case(name);
-        self.isolation == Isolation::Process
-            || self.isolated.iter().any(|glob| crate::pattern::glob(glob, &case))
+        globs.iter().any(|glob| crate::pattern::glob(glob, &case))
     }
 }
 
@@ -224,7 +256,12 @@ impl Runner<'_> {
         let started = self.start_plain(&args, doing)?;
         if let Started::Ran(observation, kind) = &started {
             self.tests.wall += observation.wall;
-            self.tests.kind = Some(*kind);
+            match doing {
+                Doing::Test(name) if self.batch.needs_kernel(name) => {
+                    self.tests.kinds.insert(name.to_owned(), *kind);
+                }
+                _ => self.tests.kind = Some(*kind),
+            }
             self.interrupted |= observation.end == End::Interrupted;
         }
         Ok(started)
@@ -236,8 +273,12 @@ impl Runner<'_> {
             // libtest gives its records on stable only to those who say this; it changes nothing else in it.
             env.push(("RUSTC_BOOTSTRAP".into(), "1".into()));
         }
+        let planned = match doing {
+            Doing::Test(name) if self.batch.needs_kernel(name) => self.with_kernel,
+            _ => self.planned,
+        };
         self.starter.start(
-            self.planned,
+            planned,
             &Start {
                 program: self.batch.program,
                 args,
@@ -253,7 +294,8 @@ impl Runner<'_> {
     }
 
     fn is_settled(&self, name: &str) -> bool {
-        self.tests.outcomes.contains_key(name) || self.tests.lost.contains_key(name)
+        let tests = &self.tests;
+        tests.outcomes.contains_key(name) || tests.lost.contains_key(name) || tests.blocked.contains_key(name)
     }
 
     /// Confirms alone what failed in company, where it passed natively.

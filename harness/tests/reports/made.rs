@@ -30,6 +30,7 @@ pub(crate) fn started(targets: &[&str]) -> Event {
         target: (*target).into(),
         emulator: Some(emulator(target).0.into()),
         emulator_version: emulator(target).1.map(str::to_owned),
+        kernel: None,
         reason: None,
         fix: None,
     };

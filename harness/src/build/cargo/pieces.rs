@@ -183,6 +183,7 @@ mod tests {
             args: words.iter().map(Into::into).collect(),
             test_args: Vec::new(),
             isolation: Isolation::Batch,
+            needs_kernel: Vec::new(),
             isolated: Vec::new(),
         };
         assert_eq!(selects_one_package(&origin, manifest), one, "{words:?} {manifest}");

@@ -19,7 +19,7 @@ use crate::plan::PlannedTarget;
 use crate::run::Blocked;
 use crate::run::cache::Entry;
 use crate::run::cached::{self, Place};
-use crate::run::guests::{self, Guest};
+use crate::run::guests::{self, Guest, GuestCase};
 use crate::run::judge::Judged;
 use crate::run::keys::Sides;
 use crate::run::queue::Early;
@@ -111,7 +111,7 @@ impl Coordinator<'_, '_> {
             self.host_only(&guest)?;
         } else {
             for case in &guest.cases {
-                let cells = self.first_states(&guest, &case.name)?;
+                let cells = self.first_states(&guest, case)?;
                 let (native, odd, noise) = (Native::Waiting, Odd::default(), State::default());
                 cases.push(CaseState { native, rounds: None, odd, noise, cells });
             }
@@ -121,15 +121,21 @@ impl Coordinator<'_, '_> {
         Ok(self.known.len() - 1)
     }
 
-    fn first_states(&mut self, guest: &Guest, case: &str) -> Result<Vec<CellState>> {
+    fn first_states(&mut self, guest: &Guest, case: &GuestCase) -> Result<Vec<CellState>> {
         let mut states = Vec::new();
         for planned in &self.run.plan.targets {
             let excepted = self.excepted(guest, &planned.target);
+            let blocked = self.guests.blocked_for(&planned.target, case.plan.needs_kernel);
             states.push(if self.guests.blocked(&planned.target).is_some() {
                 CellState::Settled
             } else if let Some(reason) = excepted {
-                let not_run = Blocked { reason, fix: None }.not_run(&guest.suite, case, &planned.target);
+                let not_run =
+                    Blocked { reason, fix: None }.not_run(&guest.suite, &case.name, &planned.target);
                 self.recorder.record(Event::NotRun(NotRun { declared: true, ..not_run }))?;
+                CellState::Settled
+            } else if let Some(blocked) = blocked {
+                let not_run = blocked.not_run(&guest.suite, &case.name, &planned.target);
+                self.recorder.record(Event::NotRun(not_run))?;
                 CellState::Settled
             } else {
                 CellState::Unbuilt
@@ -246,8 +252,9 @@ impl Coordinator<'_, '_> {
             } else {
                 self.run.board.plan(&guest.suite, Some(&planned.target.to_string()));
                 self.known[place.0].cases[place.1].cells[index] = CellState::Ready;
-                if self.made_ready.insert(index) {
-                    self.queue.push_early(Early { target: index, program: target });
+                let needs_kernel = guest.cases[place.1].plan.needs_kernel;
+                if self.made_ready.insert((index, needs_kernel)) {
+                    self.queue.push_early(Early { target: index, program: target, needs_kernel });
                 }
             }
         }
@@ -346,8 +353,7 @@ impl Coordinator<'_, '_> {
     pub(super) fn excepted(&self, guest: &Guest, target: &Target) -> Option<String> {
         let suite = self.run.plan.suites.iter().find(|suite| suite.name == guest.suite)?;
         let refinement = suite.refinement(&guest.program);
-        let excepted = refinement.except.iter().any(|pattern| pattern.matches(target));
-        excepted.then(|| {
+        refinement.is_excepted(target).then(|| {
             let why = refinement.reason.as_deref().unwrap_or("no reason is given");
             format!("the manifest leaves it out here: {why}")
         })

@@ -26,7 +26,8 @@ impl Coordinator<'_, '_> {
         let took = self.took(guest, case, &host);
         let slowest = |native: u64| {
             let targets = &self.run.plan.targets;
-            let kinds = targets.iter().map(|planned| self.guests.kind(&planned.target));
+            let needed = guest.cases[case].plan.needs_kernel;
+            let kinds = targets.iter().map(|planned| self.guests.kind(&planned.target, needed));
             native * kinds.map(slowness).max().unwrap_or(0)
         };
         let guessed = took.as_ref().map_or(0, |took| slowest(took.ms));
@@ -44,7 +45,7 @@ impl Coordinator<'_, '_> {
         planned: &PlannedTarget,
         native: &NativeDone,
     ) -> Work {
-        let times = slowness(self.guests.kind(&planned.target));
+        let times = slowness(self.guests.kind(&planned.target, guest.cases[case].plan.needs_kernel));
         let took = self.took(guest, case, &planned.target);
         let measured = match &*native.done {
             Done::Tests(tests) => tests.durations_ms.iter().map(|(name, ms)| (name.clone(), ms * times)),
@@ -65,12 +66,15 @@ impl Coordinator<'_, '_> {
         let mut tests: Vec<(String, u64)> = tests;
         tests.sort_by_key(|(_, ms)| std::cmp::Reverse(*ms));
         let is_test = matches!(guest.kind, ProgramKind::CargoTest { libtest: true, .. });
-        let together = is_test && guest.isolation == Isolation::Batch && guest.isolated.is_empty();
+        let none_apart = guest.isolated.is_empty() && guest.needs_kernel.is_empty();
+        let together = is_test && guest.isolation == Isolation::Batch && none_apart;
         let decided = guest.test_args.iter().any(|word| word.starts_with("--test-threads"))
             || self.cached.starter.environment().iter().any(|(name, _)| name == THREADS_VARIABLE)
             || planned.env.iter().any(|(name, _)| name == THREADS_VARIABLE);
+        let needed = guest.cases.iter().any(|case| case.plan.needs_kernel);
         let threads =
-            if is_test && !decided { self.guests.threads(&planned.target) } else { Threads::NotOurs };
+            if is_test && !decided { self.guests.threads(&planned.target, needed) } else { Threads::NotOurs };
+
         Work { ms, then_ms: 0, tests, splits: together && guest.test_args.is_empty(), threads }
     }
 

@@ -29,17 +29,22 @@ impl Coordinator<'_, '_> {
     /// What a target's run of a case is given, whose native side took so long.
     pub(super) fn target_limit(&self, case: &GuestCase, target: usize, native: Duration) -> Limit {
         let planned = &self.run.plan.targets[target];
-        let measured = self.speeds.of(&self.emulator_name(target));
-        let kind = self.guests.kind(&planned.target);
+        let needed = case.plan.needs_kernel;
+        let measured = self.speeds.of(&self.emulator_name(target, needed));
+        let kind = self.guests.kind(&planned.target, needed);
         let unasked = || Limit::derived(native, kind, measured, speeds::load(self.run.jobs));
         case.plan.timeout.or(planned.timeout).map_or_else(unasked, Limit::asked)
     }
 
     /// Under what name it is kept how fast a target's emulator is: another version is another emulator.
-    fn emulator_name(&self, target: usize) -> String {
+    fn emulator_name(&self, target: usize, needs_kernel: bool) -> String {
         let known = self.recorder.summary.run.as_ref().and_then(|run| run.targets.get(target));
         let words = known.map(|info| {
-            let parts = [Some(&info.target), info.emulator.as_ref(), info.emulator_version.as_ref()];
+            let of_kernel = info.kernel.as_ref().filter(|_| needs_kernel);
+            let parts = match of_kernel {
+                Some(kernel) => [Some(&info.target), Some(kernel), None],
+                None => [Some(&info.target), info.emulator.as_ref(), info.emulator_version.as_ref()],
+            };
             parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
         });
         words.unwrap_or_default()
@@ -59,7 +64,7 @@ impl Coordinator<'_, '_> {
             Done::Blocked(_) => None,
         };
         if let Some(wall) = wall.filter(|_| task.only.is_empty() && !self.stopped()) {
-            let name = self.emulator_name(target);
+            let name = self.emulator_name(target, task.guest.cases[task.place.1].plan.needs_kernel);
             self.speeds.learn(&name, native, wall);
         }
     }

@@ -71,7 +71,7 @@ impl Runner<'_> {
             Started::Ran(observation, _) if observation.end == End::Interrupted => return Ok(()),
             Started::Ran(observation, _) => observation,
             Started::Blocked(blocked) => {
-                self.tests.lost.insert(name.to_owned(), blocked.reason);
+                self.tests.blocked.insert(name.to_owned(), blocked);
                 return Ok(());
             }
         };

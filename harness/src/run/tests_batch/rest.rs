@@ -25,8 +25,8 @@ impl Runner<'_> {
     /// The tests that run together and those that run by themselves, where not all run together.
     pub(super) fn apart(&mut self) -> Result<Option<(Vec<String>, Vec<String>)>> {
         let batch = self.batch;
-        let all_together =
-            batch.isolation == Isolation::Batch && batch.isolated.is_empty() && batch.shard.is_none();
+        let none_apart = batch.isolated.is_empty() && batch.needs_kernel.is_empty();
+        let all_together = batch.isolation == Isolation::Batch && none_apart && batch.shard.is_none();
         if !batch.libtest || (batch.only.is_none() && all_together) {
             return Ok(None);
         }

@@ -1,0 +1,124 @@
+//! Cases that need a kernel of their own machine: they run in a guest system by themselves, and nowhere else.
+#![allow(clippy::print_stdout, reason = "a skip is said aloud")]
+
+mod support;
+
+use std::path::Path;
+
+use serde_json::Value;
+use support::{is_required, ran, runs, triplecheck, write};
+
+const AARCH64: &str = "aarch64-unknown-linux-gnu";
+const TRACES: &str = include_str!("../../cross-tests/c/kernel/ptrace.c");
+
+/// Whether user-mode emulation and a guest system for `AARCH64` are there.
+#[track_caller]
+fn both_run() -> bool {
+    let boots = ran(triplecheck().args(["which", "--emulator", "vm", AARCH64])).code == Some(0);
+    assert!(boots || !is_required("vm"), "a guest system for {AARCH64} is required");
+    if !boots {
+        println!("skipped: no guest system for {AARCH64}");
+    }
+    boots && runs(AARCH64)
+}
+
+/// A run of the project with its report.
+#[track_caller]
+fn report(project: &Path, cache: Option<&Path>, words: &[&str]) -> Value {
+    let mut command = triplecheck();
+    command.arg("-C").arg(project).args(["run", "--json"]).args(words);
+    if let Some(cache) = cache {
+        command.env("TRIPLECHECK_CACHE", cache);
+    }
+    let run = ran(&mut command);
+    serde_json::from_str(&run.stdout)
+        .unwrap_or_else(|error| panic!("no report ({error}):\n{}\n{}", run.stdout, run.stderr))
+}
+
+/// What became of each case: its verdict and the emulator, or why it was not run.
+fn cells(report: &Value) -> Vec<String> {
+    let word = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let cells = report["cells"].as_array().expect("a report has cells").iter();
+    let cells = cells
+        .map(|cell| format!("{} {} {}", word(cell, "case"), word(cell, "verdict"), word(cell, "emulator")));
+    let not_run = report["not_run"].as_array().expect("a report has what was not run").iter();
+    let not_run =
+        not_run.map(|cell| format!("{} {}: {}", word(cell, "case"), word(cell, "reason"), word(cell, "fix")));
+    let mut all: Vec<String> = cells.chain(not_run).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_case_that_needs_a_kernel_runs_in_a_guest_system_beside_others_that_do_not() {
+    if !both_run() {
+        return;
+    }
+    let project = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "targets = [\"{AARCH64}\"]\n[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"*.c\"\n\
+         [[suite.program]]\nname = \"traces\"\n\
+         cases = [{{ name = \"here\", needs = \"kernel\" }}, {{ name = \"plain\" }}]\n\
+         [[suite.program]]\nname = \"whole\"\nneeds = \"kernel\"\n"
+    );
+    write(project.path(), &[("triplecheck.toml", &manifest), ("traces.c", TRACES), ("whole.c", TRACES)]);
+    let first = report(project.path(), None, &[]);
+    let here = ["traces::here same vm", "traces::plain cross-fail qemu-user", "whole same vm"];
+    assert_eq!(cells(&first), here, "{first:#}");
+    let target = &first["targets"][0];
+    assert_eq!(target["emulator"], "qemu-user", "{target}");
+    assert!(
+        target["kernel"].as_str().is_some_and(|text| text.starts_with("vm qemu-system-aarch64")),
+        "{target}"
+    );
+    // What was good is believed again, under the emulator that showed it.
+    let second = report(project.path(), None, &[]);
+    assert_eq!(cells(&second), here, "{second:#}");
+    let again = second["cells"].as_array().unwrap().iter().filter(|cell| cell["unchanged"] == true);
+    assert_eq!(again.count(), 2, "{second:#}");
+    // Whoever names an emulator gets it.
+    let user = report(project.path(), None, &["--emulator", "qemu-user"]);
+    let there = [
+        "traces::here cross-fail qemu-user",
+        "traces::plain cross-fail qemu-user",
+        "whole cross-fail qemu-user",
+    ];
+    assert_eq!(cells(&user), there, "{user:#}");
+    // Without a guest system it is not run, which is no finding, and never silently under something else.
+    let cache = tempfile::tempdir().unwrap();
+    let without = report(project.path(), Some(cache.path()), &[]);
+    let why = format!(
+        "it needs a kernel of its own machine, and there is no guest system for aarch64: `triplecheck setup --vm {AARCH64}` \
+         brings it: triplecheck setup --vm {AARCH64}"
+    );
+    let expected = [format!("traces::here {why}"), here[1].to_owned(), format!("whole {why}")];
+    assert_eq!(cells(&without), expected, "{without:#}");
+    assert_eq!(without["findings"].as_array().unwrap().len(), 1, "{without:#}");
+}
+
+#[test]
+fn tests_of_a_binary_that_need_a_kernel_run_in_a_guest_system_and_the_others_do_not() {
+    if !both_run() {
+        return;
+    }
+    let project = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "targets = [\"{AARCH64}\"]\n[[suite]]\nname = \"unit\"\nkind = \"cargo-test\"\nneeds-kernel = \"kernel::*\"\n"
+    );
+    let lib = "#[cfg(test)]\nmod kernel {\n\
+        unsafe extern \"C\" { fn ptrace(request: i32, child: i32, address: usize, data: usize) -> i64; }\n\
+        #[test]\nfn traces() { assert_eq!(unsafe { ptrace(0, 0, 0, 0) }, 0); }\n}\n\
+        #[cfg(test)]\nmod plain {\n#[test]\nfn adds() {}\n#[test]\nfn subtracts() {}\n}\n";
+    let cargo = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
+    write(
+        project.path(),
+        &[("triplecheck.toml", manifest.as_str()), ("Cargo.toml", cargo), ("src/lib.rs", lib)],
+    );
+    let plain = ["plain::adds same qemu-user", "plain::subtracts same qemu-user"];
+    let first = report(project.path(), None, &[]);
+    assert_eq!(cells(&first), ["kernel::traces same vm", plain[0], plain[1]], "{first:#}");
+    // A variant of the target names a kernel, for all of its cases.
+    let kernels = format!("{AARCH64}@linux-1.0");
+    let other = report(project.path(), None, &["-t", &kernels]);
+    assert!(cells(&other)[0].contains("there is no guest system of version 1.0"), "{other:#}");
+}
