@@ -7,6 +7,9 @@ use triplecheck_emulators::lookup::{Decision, Options, Reason, lookup};
 use triplecheck_emulators::machine::Machine;
 use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
+use triplecheck_emulators::vm::accelerators::Accelerator;
+use triplecheck_emulators::vm::machines::System;
+use triplecheck_emulators::vm::survey;
 
 const S390X: &str = "s390x-unknown-linux-gnu";
 
@@ -76,8 +79,12 @@ fn what_is_missing_is_named_with_the_command_that_brings_it() {
     assert_eq!(bare.missing, [Piece::QemuSystem("aarch64"), Piece::GuestSystem("aarch64")]);
     let old = with_kernels(host()).version_of("/usr/bin/qemu-system-s390x", "5.0.0");
     assert!(refuses(decide(&old, S390X, Some(Kind::Vm))).text.contains("O_NOATIME"));
-    let fixed = with_kernels(host()).version_of("/usr/bin/qemu-system-s390x", "5.1.0");
-    runs(decide(&fixed, S390X, Some(Kind::Vm)));
+    for version in ["5.0.1", "5.1.0", "10.0"] {
+        let fixed = with_kernels(host()).version_of("/usr/bin/qemu-system-s390x", version);
+        runs(decide(&fixed, S390X, Some(Kind::Vm)));
+    }
+    let other = refuses(decide(&host().file("/cache/vm/s390x/6.1.0/kernel"), S390X, Some(Kind::Vm)));
+    assert!(other.text.contains("made by another version"), "{}", other.text);
     let broken = with_kernels(host()).defect_of("/usr/bin/qemu-system-s390x", "it prints nothing");
     assert!(refuses(decide(&broken, S390X, Some(Kind::Vm))).text.contains("it prints nothing"));
 }
@@ -127,4 +134,24 @@ fn a_guest_system_is_never_chosen_by_itself_nor_for_what_it_cannot_run() {
     assert!(windows.text.contains("runs Linux programs only"), "{}", windows.text);
     let unknown = refuses(decide(&host, "loongarch64-unknown-linux-gnu", Some(Kind::Vm)));
     assert!(unknown.text.contains("no guest system is known"), "{}", unknown.text);
+}
+
+#[test]
+fn a_survey_tells_what_is_there_of_a_system_and_what_is_wrong_with_it() {
+    let system = System::named("s390x").unwrap();
+    let none = survey(&host(), system);
+    assert!(none.kernels.is_empty() && none.qemu.unwrap().contains("/usr/bin/qemu-system-s390x"));
+    let host =
+        with_kernels(host()).file("/cache/vm/s390x/7.0.0/kernel").file("/cache/vm/s390x/.making-x/kernel");
+    let found = survey(&host, system);
+    let kernels: Vec<_> = found.kernels.iter().map(|(name, current)| (name.as_str(), *current)).collect();
+    assert_eq!(kernels, [("6.1.0-50", true), ("6.2.0-1", true), ("6.12.117+deb13", true), ("7.0.0", false)]);
+    assert_eq!(found.accelerator, Some(Accelerator::Tcg));
+    assert!(found.kvm.contains("the host's processor is no s390x"), "{}", found.kvm);
+    let old = survey(&host.version_of("/usr/bin/qemu-system-s390x", "4.2.1"), system);
+    assert!(old.qemu.unwrap_err().0.contains("`O_NOATIME`"));
+    let machine = Machine::named("x86_64").unwrap();
+    let bare = survey(&TableHost::new("x86_64-unknown-linux-gnu", "linux", machine), system);
+    let (text, missing) = bare.qemu.unwrap_err();
+    assert!(text.contains("is not installed") && missing.contains(&Piece::QemuSystem("s390x")), "{text}");
 }

@@ -3,6 +3,8 @@
 //! It looks with set-up's eyes and shows set-up's plan, so that what doctor finds is what set-up mends. Whether an
 //! emulator that is there works is shown by running something in it, which is left to the caller's [`Sentinel`].
 
+mod systems;
+
 use triplecheck_emulators::host::Host;
 use triplecheck_emulators::target::Target;
 
@@ -22,6 +24,8 @@ pub struct Examination {
     pub rust: Result<String, String>,
     /// Each target.
     pub targets: Vec<TargetHealth>,
+    /// Each guest system of these targets that has been made.
+    pub systems: Vec<SystemHealth>,
     /// What set-up would do.
     pub plan: Plan,
 }
@@ -37,10 +41,22 @@ pub struct TargetHealth {
     pub fixes: Vec<String>,
 }
 
+/// What was found of one guest system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemHealth {
+    /// The machine of its kernel.
+    pub machine: &'static str,
+    /// Each thing that was looked at.
+    pub checks: Vec<Check>,
+    /// The commands that mend it.
+    pub fixes: Vec<String>,
+}
+
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// `std`, `linker`, `C compiler`, `emulator`, `sentinel`, `guest system`.
+    /// `std`, `linker`, `C compiler`, `emulator`, `sentinel`, `guest system`; of a guest system `qemu`, `accelerator`,
+    /// `kernel`.
     pub what: &'static str,
     /// How it is.
     pub health: Health,
@@ -66,6 +82,15 @@ impl TargetHealth {
     }
 }
 
+impl Examination {
+    /// Whether everything is good.
+    pub fn is_good(&self) -> bool {
+        let checks = self.systems.iter().flat_map(|system| &system.checks);
+        self.targets.iter().all(TargetHealth::is_good)
+            && checks.into_iter().all(|check| check.health == Health::Good)
+    }
+}
+
 /// Examines every target of `request`.
 pub fn examine(host: &dyn Host, request: &Request<'_>, sentinel: &mut dyn Sentinel) -> Examination {
     let state = State::observe(host, request);
@@ -84,7 +109,7 @@ pub fn examine(host: &dyn Host, request: &Request<'_>, sentinel: &mut dyn Sentin
             Err(text) => Check { what: "sentinel", health: Health::Broken, text },
         }));
     }
-    Examination { rust, targets, plan }
+    Examination { rust, targets, systems: systems::examine(host, request.targets), plan }
 }
 
 /// Each target's checks. Pure.

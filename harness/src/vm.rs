@@ -141,8 +141,7 @@ impl Wanted {
     /// `linux-6.1`: by which reports name the kernel.
     pub(crate) fn kernel_name(&self) -> String {
         let release = self.kernel.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
-        let mut parts = release.split(|c: char| !c.is_ascii_digit());
-        format!("linux-{}.{}", parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+        format!("linux-{}", triplecheck_emulators::vm::series(&release))
     }
 }
 

@@ -10,7 +10,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::family::{Offer, cpu_model, linux_machine};
+use crate::family::{Offer, linux_machine};
+use crate::host::Host;
 use crate::launch::{ARGV0, Emulator, EnvChange, Kind, Launch};
 use crate::lookup::loader::{self, Loader};
 use crate::lookup::{Obstacle, Reason, Subject, Trace, libraries, note, root};
@@ -20,6 +21,9 @@ use crate::target::Target;
 
 pub mod accelerators;
 pub mod machines;
+mod survey;
+
+pub use survey::{Survey, survey};
 
 use machines::System;
 
@@ -30,9 +34,9 @@ pub const KERNEL: &str = "kernel";
 /// host and guest does, so that no older one is taken.
 pub const INITRAMFS: &str = "initramfs-3";
 
-/// The first QEMU whose 9p server opens a file again without `O_NOATIME` where that is not allowed (commit `a5804fcf7b22`).
-/// overlayfs opens every file of the layer below with it, since Linux 4.19.
-const QEMU_MIN: &str = "5.1";
+/// The first QEMU whose 9p server opens a file again without `O_NOATIME` where that is not allowed (commit `a5804fcf7b22`,
+/// in 5.1 and in the stable release before it). overlayfs opens every file of the layer below with it, since Linux 4.19.
+const QEMU_MIN: [u32; 3] = [5, 0, 1];
 
 /// What a guest system says of a program.
 pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
@@ -54,16 +58,10 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
         Ok(chosen) => chosen,
         Err(lacking) => return refused(lacking.text, lacking.missing),
     };
-    let program = chosen.program;
-    if let Some(version) = host.version(&program.path)
-        && cpu_model::is_older(&version, QEMU_MIN)
-    {
-        let text = format!(
-            "`{}` {version} cannot share files that belong to others (`O_NOATIME`): it has to be {QEMU_MIN} or newer",
-            chosen.name
-        );
+    if let Some(text) = too_old(host, &chosen) {
         return refused(text, Vec::new());
     }
+    let program = chosen.program;
     let kernel = match kernel(subject, system, trace) {
         Ok(kernel) => kernel,
         Err(text) => return refused(text, vec![Piece::GuestSystem(system.machine)]),
@@ -86,6 +84,18 @@ pub(crate) fn consider(subject: &Subject<'_>, trace: &mut Trace) -> Offer {
     Offer::Launch(Launch { emulator, prefix: words, env, sysroot, preparation: None })
 }
 
+/// That the QEMU does not do what every guest system needs.
+fn too_old(host: &dyn Host, chosen: &accelerators::Chosen) -> Option<String> {
+    let version = host.version(&chosen.program.path)?;
+    (numbers(&version).as_slice() < QEMU_MIN.as_slice()).then(|| {
+        format!(
+            "`{}` {version} cannot share files that belong to others (overlayfs opens them with `O_NOATIME`, and QEMU opens \
+             them again without it since 5.0.1): it has to be 5.1 or newer, as all distributions since 2021 have it",
+            chosen.name
+        )
+    })
+}
+
 fn refused(text: String, missing: Vec<Piece>) -> Offer {
     Offer::Refused(Reason { obstacle: Obstacle::NotInstalled, text, missing })
 }
@@ -94,24 +104,56 @@ fn refused(text: String, missing: Vec<Piece>) -> Offer {
 fn kernel(subject: &Subject<'_>, system: &System, trace: &mut Trace) -> Result<PathBuf, String> {
     let place = subject.host.cache_dir().join("vm").join(system.machine);
     let asked = subject.target.and_then(Target::kernel_variant);
-    let is_asked = |release: &str| {
-        asked.is_none_or(|asked| {
-            release.strip_prefix(asked).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
-        })
-    };
     let mut releases = subject.host.names_in(&place);
-    releases
-        .retain(|release| is_asked(release) && subject.host.is_file(&place.join(release).join(INITRAMFS)));
+    releases.retain(|release| is_of(release, asked));
+    let has = |release: &str, file: &str| subject.host.is_file(&place.join(release).join(file));
+    let is_outdated = releases.iter().any(|release| has(release, KERNEL));
+    releases.retain(|release| has(release, INITRAMFS));
     releases.sort_by_key(|release| numbers(release));
     if let Some(release) = releases.pop() {
         note(trace, format!("kernel linux-{release}"), "chosen");
         return Ok(place.join(release));
     }
-    note(trace, format!("kernels in {}", place.display()), "none");
-    let which = asked.map_or(String::new(), |asked| format!(" of version {asked}"));
     let name = subject.machine.map_or("this machine", |machine| machine.name);
     let triple = subject.target.map_or(system.triple, Target::triple);
-    Err(format!("there is no guest system{which} for {name}: `triplecheck setup --vm {triple}` brings it"))
+    let (which, variant) = asked
+        .map_or_else(Default::default, |asked| (format!(" of version {asked}"), format!("@linux-{asked}")));
+    let setup = format!("`triplecheck setup --vm {triple}{variant}`");
+    if is_outdated {
+        note(trace, format!("kernels in {}", place.display()), "made by another version of this program");
+        return Err(format!(
+            "the guest system{which} for {name} was made by another version of this program: {setup} makes it anew"
+        ));
+    }
+    note(trace, format!("kernels in {}", place.display()), "none");
+    Err(format!("there is no guest system{which} for {name}: {setup} brings it"))
+}
+
+/// Whether a kernel is one of what a variant names (`6.1`, `6.12-16k`): the same numbers as far as it names them, and the
+/// same size of pages, which is the distribution's usual one where it names none.
+pub fn is_of(release: &str, asked: Option<&str>) -> bool {
+    let (version, pages) = split(release);
+    let (asked, asked_pages) = asked.map_or(("", None), split);
+    let rest = version.strip_prefix(asked);
+    pages == asked_pages
+        && rest.is_some_and(|rest| asked.is_empty() || !rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// `6.12-16k` of `6.12.117+deb13-16k`: what a variant would name it by.
+pub fn series(release: &str) -> String {
+    let (version, pages) = split(release);
+    let mut numbers = version.split(|c: char| !c.is_ascii_digit());
+    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    format!("{major}.{minor}{}", pages.map_or(String::new(), |pages| format!("-{pages}")))
+}
+
+/// A version, and the size of pages at its end: `6.12`, `16k`.
+fn split(name: &str) -> (&str, Option<&str>) {
+    let is_size = |end: &str| end.strip_suffix('k').is_some_and(|number| number.parse::<u32>().is_ok());
+    match name.rsplit_once('-') {
+        Some((version, end)) if is_size(end) => (version, Some(end)),
+        _ => (name, None),
+    }
 }
 
 /// The numbers in a kernel's release, by which the newer is known: `6.12.117+deb13` is after `6.1.0-50`.
@@ -131,5 +173,31 @@ fn sysroot(
     match libraries::missing(subject, machine, &found) {
         Some(reason) => Err(reason),
         None => Ok(Some(found.path).filter(|path| path.parent().is_some())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_names_versions_and_sizes_of_pages() {
+        for (release, asked, expected) in [
+            ("6.1.0-50", None, true),
+            ("6.1.0-50", Some("6.1"), true),
+            ("6.12.117+deb13", Some("6.1"), false),
+            ("6.12.117+deb13", Some("6.12"), true),
+            ("6.12.117+deb13", Some("6.12.117"), true),
+            ("6.12.117+deb13", Some("6.12-16k"), false),
+            ("6.12.117+deb13-16k", Some("6.12-16k"), true),
+            ("6.12.117+deb13-16k", Some("6.12"), false),
+            ("6.12.117+deb13-16k", None, false),
+            ("6.12.117+deb13-16k", Some("6.1-16k"), false),
+        ] {
+            assert_eq!(is_of(release, asked), expected, "{release} {asked:?}");
+        }
+        assert_eq!(series("6.12.117+deb13-16k"), "6.12-16k");
+        assert_eq!(series("6.1.0-50"), "6.1");
+        assert_eq!(series(""), ".");
     }
 }

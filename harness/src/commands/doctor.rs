@@ -49,7 +49,7 @@ pub fn doctor(directory: &Path, args: &DoctorArgs, out: &mut dyn Write) -> Resul
     };
     out.write_all(format!("{children}\n{}", render(&examination)).as_bytes())
         .map_err(|error| Error::world("cannot print").caused_by(error))?;
-    Ok(if examination.targets.iter().all(crate::doctor::TargetHealth::is_good) { 0 } else { 69 })
+    Ok(if examination.is_good() { 0 } else { 69 })
 }
 
 fn render(examination: &Examination) -> String {
@@ -58,18 +58,26 @@ fn render(examination: &Examination) -> String {
         Err(why) => format!("no Rust: {why}\n"),
     };
     for target in &examination.targets {
-        text.push_str(&format!("\n{}\n", target.triple));
-        for check in &target.checks {
-            let mark = match check.health {
-                Health::Good => "ok",
-                Health::Missing => "missing",
-                Health::Broken => "broken",
-            };
-            text.push_str(&format!("  {mark:8} {:11} {}\n", check.what, check.text));
-        }
-        for fix in &target.fixes {
-            text.push_str(&format!("  try      {fix}\n"));
-        }
+        text.push_str(&section(&target.triple, &target.checks, &target.fixes));
+    }
+    for system in &examination.systems {
+        text.push_str(&section(&format!("guest system {}", system.machine), &system.checks, &system.fixes));
+    }
+    text
+}
+
+fn section(name: &str, checks: &[Check], fixes: &[String]) -> String {
+    let mut text = format!("\n{name}\n");
+    for check in checks {
+        let mark = match check.health {
+            Health::Good => "ok",
+            Health::Missing => "missing",
+            Health::Broken => "broken",
+        };
+        text.push_str(&format!("  {mark:8} {:11} {}\n", check.what, check.text));
+    }
+    for fix in fixes {
+        text.push_str(&format!("  try      {fix}\n"));
     }
     text
 }

@@ -36,12 +36,14 @@ pub fn missing(host: &dyn Host, targets: &[Target]) -> Vec<&'static System> {
 }
 
 fn is_made(host: &dyn Host, system: &System) -> bool {
-    let place = place(host, system);
-    host.names_in(&place).iter().any(|release| {
-        let dir = place.join(release);
-        dir.join(INITRAMFS).is_file()
-            && fs_err::read_to_string(dir.join(AGENT_KEY)).is_ok_and(|key| key == agent_key())
-    })
+    host.names_in(&place(host, system)).iter().any(|release| is_current(host, system, release))
+}
+
+/// Whether the system of this kernel is there, with a first process that was made of the present source.
+pub(crate) fn is_current(host: &dyn Host, system: &System, release: &str) -> bool {
+    let dir = place(host, system).join(release);
+    dir.join(INITRAMFS).is_file()
+        && fs_err::read_to_string(dir.join(AGENT_KEY)).is_ok_and(|key| key == agent_key())
 }
 
 fn place(host: &dyn Host, system: &System) -> PathBuf {

@@ -94,6 +94,9 @@ const NEVER: [(&str, &str, &str); 2] = [
 /// as something else (nixpkgs issue 334064).
 const OWN_NAMES: [&str; 3] = ["qemu-kvm", "kvm", "/usr/libexec/qemu-kvm"];
 
+/// What the trace calls the question whether KVM is taken.
+pub(super) const KVM_STEP: &str = "accelerator kvm";
+
 /// How a system is going to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chosen {
@@ -121,11 +124,11 @@ pub(super) fn choose(subject: &Subject<'_>, system: &System, trace: &mut Trace) 
                 Proof::Loop => "a guest's loop was over in time",
                 Proof::Calls => "its calls answer; the first boot has to show the rest",
             };
-            note(trace, "accelerator kvm", &format!("chosen: {how}"));
+            note(trace, KVM_STEP, &format!("chosen: {how}"));
             found(trace, &chosen);
             return Ok(chosen);
         }
-        Err(why) => note(trace, "accelerator kvm", &why),
+        Err(why) => note(trace, KVM_STEP, &why),
     }
     for name in names(subject.host, system.emulator) {
         let Some(program) = subject.host.find_program(&name) else {

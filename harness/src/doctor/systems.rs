@@ -1,0 +1,95 @@
+//! The guest systems that were made: their QEMU, who executes their instructions, and their kernels.
+
+use triplecheck_emulators::host::Host;
+use triplecheck_emulators::target::Target;
+use triplecheck_emulators::vm::accelerators::Accelerator;
+use triplecheck_emulators::vm::machines::System;
+use triplecheck_emulators::vm::{Survey, series, survey};
+
+use super::{Check, Health, SystemHealth};
+use crate::setup::systems::is_current;
+
+/// The systems that programs of `targets` would run in, as far as one was made.
+pub(super) fn examine(host: &dyn Host, targets: &[Target]) -> Vec<SystemHealth> {
+    let mut systems: Vec<&'static System> = Vec::new();
+    for system in targets.iter().filter_map(|target| System::serving(target.machine()?)) {
+        if !systems.contains(&system) {
+            systems.push(system);
+        }
+    }
+    let surveyed = systems.into_iter().map(|system| (system, survey(host, system)));
+    surveyed
+        .filter(|(_, survey)| !survey.kernels.is_empty())
+        .map(|(system, mut survey)| {
+            for (release, current) in &mut survey.kernels {
+                *current = *current && is_current(host, system, release);
+            }
+            health(system, survey)
+        })
+        .collect()
+}
+
+/// What a survey means. Pure.
+fn health(system: &System, survey: Survey) -> SystemHealth {
+    let mut checks = Vec::new();
+    let mut fixes = Vec::new();
+    let mut add = |what, health, text: String| checks.push(Check { what, health, text });
+    let setup = |variant: String| format!("triplecheck setup --vm {}{variant}", system.triple);
+    match survey.qemu {
+        Ok(text) => add("qemu", Health::Good, text),
+        Err((text, missing)) if missing.is_empty() => add("qemu", Health::Broken, text),
+        Err((text, _)) => {
+            add("qemu", Health::Missing, text);
+            fixes.push(setup(String::new()));
+        }
+    }
+    match survey.accelerator {
+        Some(Accelerator::Kvm) => add("accelerator", Health::Good, format!("kvm ({})", survey.kvm)),
+        Some(Accelerator::Tcg) => add("accelerator", Health::Good, format!("tcg, not kvm: {}", survey.kvm)),
+        None => {}
+    }
+    let is_good =
+        |of: &str| survey.kernels.iter().any(|(release, current)| *current && series(release) == of);
+    for (release, current) in &survey.kernels {
+        let series = series(release);
+        if *current {
+            add("kernel", Health::Good, format!("linux-{release}"));
+        } else if !is_good(&series) {
+            // Where there is a newer one of its series, an old one is only what nobody has deleted.
+            let text =
+                format!("the first process of linux-{release} was made by another version of this program");
+            add("kernel", Health::Missing, text);
+            fixes.push(setup(format!("@linux-{series}")));
+        }
+    }
+    SystemHealth { machine: system.machine, checks, fixes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_that_another_version_made_is_told_with_the_command_that_makes_it_anew() {
+        let system = System::named("s390x").unwrap();
+        let survey = |current| Survey {
+            qemu: Ok("`/usr/bin/qemu-system-s390x` 7.2".to_owned()),
+            accelerator: Some(Accelerator::Tcg),
+            kvm: "there is no `/dev/kvm`".to_owned(),
+            kernels: vec![("6.1.0-50".to_owned(), true), ("6.12.1".to_owned(), current)],
+        };
+        let good = health(system, survey(true));
+        assert!(good.fixes.is_empty() && good.checks.iter().all(|check| check.health == Health::Good));
+        assert_eq!(good.checks[1].text, "tcg, not kvm: there is no `/dev/kvm`");
+        let stale = health(system, survey(false));
+        assert_eq!(stale.fixes, ["triplecheck setup --vm s390x-unknown-linux-gnu@linux-6.12"]);
+        assert_eq!(stale.checks[3].health, Health::Missing);
+        let outdated = Survey {
+            kernels: vec![("6.1.0-9".to_owned(), false), ("6.1.0-50".to_owned(), true)],
+            ..survey(true)
+        };
+        assert_eq!(health(system, outdated).checks.len(), 3);
+        let too_old = Survey { qemu: Err(("it is too old".to_owned(), Vec::new())), ..survey(true) };
+        assert_eq!(health(system, too_old).checks[0].health, Health::Broken);
+    }
+}
