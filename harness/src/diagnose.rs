@@ -87,6 +87,10 @@ pub struct Confirmation {
     pub agrees: usize,
     /// On how many it shows something else: one of the emulators is suspected.
     pub disagrees: usize,
+    /// On how many of these it shows what native shows: the first emulator is at fault.
+    pub as_native: usize,
+    /// The kind of the first emulator.
+    pub first: String,
     /// What it showed on the first of those, or why it could not be asked.
     pub shown: Option<String>,
 }
@@ -123,6 +127,11 @@ pub fn cause_of_failure(text: &str, native: &Target, target: &Target) -> Option<
 /// The cause of a death by an instruction that is known by name.
 pub(crate) fn lacking_instruction(sentence: String) -> String {
     Cause::new(Class::CpuFeature, sentence).to_string()
+}
+
+/// The cause of a failure of what only a kernel does.
+pub(crate) fn lacking_kernel(sentence: String) -> String {
+    Cause::new(Class::Kernel, sentence).to_string()
 }
 
 /// Groups the findings among `cells`: by cause and trait over all cases, and by case where no cause is known. `here`
@@ -266,6 +275,8 @@ fn confirmation(cells: &[&Cell], confirmed: &[Confirmed]) -> Option<Confirmation
         emulator: first.emulator.clone(),
         agrees: count(true),
         disagrees: count(false),
+        as_native: answers.iter().filter(|answer| answer.agrees == Some(false) && answer.as_native).count(),
+        first: cells[0].emulator.clone(),
         shown: dissent.map(|answer| answer.shown.clone()),
     })
 }

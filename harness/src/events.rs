@@ -281,6 +281,9 @@ pub struct Confirmed {
     pub emulator: String,
     /// Whether it showed the same; `None` where it could not be asked.
     pub agrees: Option<bool>,
+    /// Whether it came out there as natively.
+    #[serde(default)]
+    pub as_native: bool,
     /// What it showed, or why it could not be asked.
     pub shown: String,
 }

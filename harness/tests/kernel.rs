@@ -65,6 +65,12 @@ fn a_case_that_needs_a_kernel_runs_in_a_guest_system_beside_others_that_do_not()
     let first = report(project.path(), None, &[]);
     let here = ["traces::here same vm", "traces::plain cross-fail qemu-user", "whole same vm"];
     assert_eq!(cells(&first), here, "{first:#}");
+    // The one without is told to need one.
+    let finding = &first["findings"][0];
+    assert_eq!((&finding["class"], &finding["decide"]), (&"kernel".into(), &Value::Null), "{finding:#}");
+    let cause = "kernel: qemu-user has no kernel of the program's own machine, and `ptrace` fails under it; a guest \
+        system has one: `--emulator vm`, or `needs = \"kernel\"` in the manifest";
+    assert_eq!(finding["cause"], cause);
     let target = &first["targets"][0];
     assert_eq!(target["emulator"], "qemu-user", "{target}");
     assert!(
@@ -121,4 +127,54 @@ fn tests_of_a_binary_that_need_a_kernel_run_in_a_guest_system_and_the_others_do_
     let kernels = format!("{AARCH64}@linux-1.0");
     let other = report(project.path(), None, &["-t", &kernels]);
     assert!(cells(&other)[0].contains("there is no guest system of version 1.0"), "{other:#}");
+}
+
+/// What the second opinion says of each finding, by case and target.
+fn opinions(report: &Value) -> Vec<String> {
+    let findings = report["findings"].as_array().expect("a report has findings").iter();
+    let told = findings.map(|finding| {
+        let of = |key: &str| finding["confirmed"][key].to_string();
+        format!(
+            "{} agrees {} as native {} {}",
+            finding["cells"][0],
+            of("agrees"),
+            of("as_native"),
+            of("shown")
+        )
+    });
+    let mut told: Vec<String> = told.collect();
+    told.sort();
+    told
+}
+
+#[test]
+fn a_guest_system_tells_the_emulators_faults_from_the_programs() {
+    const ARMV7: &str = "armv7-unknown-linux-gnueabihf";
+    if !both_run() || !runs(ARMV7) {
+        return;
+    }
+    let project = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "targets = [\"{AARCH64}\", \"{ARMV7}\"]\n[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"*.c\"\n"
+    );
+    let sign = "#include <stdio.h>\nint main(void) { char c = (char)200; puts(c < 0 ? \"low\" : \"high\"); return 0; }\n";
+    write(project.path(), &[("triplecheck.toml", &manifest), ("traces.c", TRACES), ("sign.c", sign)]);
+    let first = report(project.path(), None, &["--confirm", "vm"]);
+    let expected = [
+        format!("\"c::sign on {AARCH64}\" agrees 2 as native 0 null"),
+        // The 32-bit program runs under the 64-bit kernel.
+        format!("\"c::traces on {AARCH64}\" agrees 0 as native 2 \"same\""),
+    ];
+    assert_eq!(opinions(&first), expected, "{first:#}");
+    let text = ran(triplecheck().arg("-C").arg(project.path()).arg("report")).stdout;
+    for sentence in [
+        "`vm` shows the same: it is the program",
+        "under `vm` it comes out as natively: the fault is `qemu-user`'s, and not the program's",
+    ] {
+        assert!(text.contains(sentence), "{text}");
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let without = report(project.path(), Some(cache.path()), &["--confirm", "vm", "traces", "-t", AARCH64]);
+    let why = format!("there is no guest system for aarch64: `triplecheck setup --vm {AARCH64}` brings it");
+    assert!(opinions(&without)[0].ends_with(&format!("agrees 0 as native 0 \"{why}\"")), "{without:#}");
 }

@@ -20,11 +20,11 @@ static struct {
 
 int main(void) {
     if (syscall(__NR_rseq, &area, sizeof area, 0, 0x53053053) == 0) {
-        printf("rseq works %d\n", area.processor != 0xffffffff && area.processor == area.started_on);
+        printf("restartable sequences work %d\n", area.processor != 0xffffffff && area.processor == area.started_on);
         return 0;
     }
     // The C library has registered an area of its own before, which the kernel says in one of two ways.
     int there = errno == EBUSY || errno == EINVAL;
-    printf(there ? "rseq works 1\n" : "rseq: %s\n", strerror(errno));
+    printf(there ? "restartable sequences work 1\n" : "rseq: %s\n", strerror(errno));
     return there ? 0 : 1;
 }

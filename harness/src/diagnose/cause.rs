@@ -63,13 +63,15 @@ pub enum Class {
     ExitStatus,
     /// Signals on a system without them.
     Signals,
+    /// What only a kernel of the program's own machine does.
+    Kernel,
     /// A value that does not repeat: memory that was never written, a race.
     Unstable,
 }
 
 impl Class {
     /// All classes.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::ByteOrder,
         Self::PointerWidth,
         Self::LongWidth,
@@ -96,6 +98,7 @@ impl Class {
         Self::MachineName,
         Self::ExitStatus,
         Self::Signals,
+        Self::Kernel,
         Self::Unstable,
     ];
 
@@ -128,6 +131,7 @@ impl Class {
             Self::MachineName => "machine-name",
             Self::ExitStatus => "exit-status",
             Self::Signals => "signals",
+            Self::Kernel => "kernel",
             Self::Unstable => "unstable",
         }
     }

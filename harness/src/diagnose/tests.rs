@@ -212,6 +212,7 @@ fn what_a_second_emulator_said_stands_with_the_finding() {
         target: S390X.into(),
         emulator: "qemu-user@max".into(),
         agrees,
+        as_native: shown == "same",
         shown: shown.into(),
     };
     let of = |answer: Confirmed| {
@@ -219,7 +220,11 @@ fn what_a_second_emulator_said_stands_with_the_finding() {
         findings(&forty(None), &afterwards, &[])[0].confirmed.clone().unwrap()
     };
     assert_eq!((of(answer(Some(true), "")).agrees, of(answer(Some(true), "")).shown), (1, None));
-    assert_eq!(of(answer(Some(false), "4")).disagrees, 1);
+    let dissent = |shown| {
+        let found = of(answer(Some(false), shown));
+        (found.disagrees, found.as_native)
+    };
+    assert_eq!((dissent("4"), dissent("same")), ((1, 0), (1, 1)));
     assert_eq!(of(answer(None, "no such model")).shown.as_deref(), Some("no such model"));
 }
 

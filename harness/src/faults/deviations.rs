@@ -6,7 +6,7 @@
 
 use triplecheck_emulators::launch::Kind;
 
-use super::log::ENOSYS;
+use super::log::{ENOSYS, SECCOMP_REQUEST};
 use super::{Log, feature, instructions};
 use crate::compare::Side;
 use crate::observation::End;
@@ -22,6 +22,9 @@ pub(super) struct Deviation {
     /// The first version without it.
     gone: Option<&'static str>,
     symptom: Symptom,
+    /// Whether a kernel of the guest's own machine has what is missing, and its failure is cause enough: no program does
+    /// without it that asks for it.
+    lifted_by_a_kernel: bool,
     /// One sentence.
     text: &'static str,
 }
@@ -51,32 +54,46 @@ const EINVAL: u32 = 22;
 const SIGSEGV: i32 = 11;
 
 const ROWS: &[Deviation] = &[
-    qemu(
+    lifted(
         Symptom::Call(&["ptrace"], ENOSYS),
         "`ptrace` is not emulated (ENOSYS): debuggers, tracers and sandboxes built on it do not work",
     ),
-    qemu(
+    lifted(
         Symptom::Call(&["io_uring_setup", "io_uring_enter", "io_uring_register"], ENOSYS),
         "io_uring is not emulated (ENOSYS)",
     ),
-    qemu(Symptom::Call(&["seccomp"], ENOSYS), "`seccomp` is not emulated (ENOSYS)"),
-    qemu(
-        Symptom::Call(&["prctl"], EINVAL),
-        "`prctl` passes on only some requests: `PR_SET_SECCOMP` is refused (EINVAL)",
+    lifted(Symptom::Call(&["seccomp"], ENOSYS), "`seccomp` is not emulated (ENOSYS)"),
+    lifted(Symptom::Call(&[SECCOMP_REQUEST], EINVAL), "a filter of system calls is refused (EINVAL)"),
+    qemu(Symptom::Call(&["prctl"], EINVAL), "`prctl` passes on only some requests (EINVAL)"),
+    lifted(
+        Symptom::Call(&["unshare", "setns"], EINVAL),
+        "a user's namespace and others that are for one thread alone are refused (EINVAL)",
     ),
     qemu(
-        Symptom::Call(&["unshare", "clone", "setns"], EINVAL),
-        "`clone` is either a thread or a fork, and `unshare` takes no namespaces: other flags are refused (EINVAL)",
+        Symptom::Call(&["clone"], EINVAL),
+        "`clone` is either a thread or a fork: other flags are refused (EINVAL)",
+    ),
+    lifted(
+        Symptom::Call(
+            &[
+                "bpf",
+                "process_vm_readv",
+                "process_vm_writev",
+                "kexec_load",
+                "keyctl",
+                "add_key",
+                "request_key",
+            ],
+            ENOSYS,
+        ),
+        "the emulator lacks this system call (ENOSYS), which the kernel has",
     ),
     qemu(
         Symptom::Call(
             &[
-                "bpf",
                 "perf_event_open",
                 "userfaultfd",
                 "fanotify_init",
-                "process_vm_readv",
-                "process_vm_writev",
                 "mlock2",
                 "openat2",
                 "futex_waitv",
@@ -84,11 +101,7 @@ const ROWS: &[Deviation] = &[
                 "landlock_create_ruleset",
                 "landlock_add_rule",
                 "landlock_restrict_self",
-                "kexec_load",
                 "quotactl",
-                "keyctl",
-                "add_key",
-                "request_key",
                 "mbind",
                 "move_pages",
                 "migrate_pages",
@@ -157,6 +170,7 @@ const ROWS: &[Deviation] = &[
         kind: Kind::Wine,
         seen: "8.0",
         gone: Some("9.0"),
+        lifted_by_a_kernel: false,
         symptom: Symptom::Says("bcryptprimitives"),
         text: "`bcryptprimitives.dll` is missing, which Rust's and Go's runtimes load",
     },
@@ -167,6 +181,7 @@ const ROWS: &[Deviation] = &[
         kind: Kind::Wasi,
         seen: "preview 1",
         gone: None,
+        lifted_by_a_kernel: false,
         symptom: Symptom::Says("not supported on this platform"),
         text: "WASI preview 1 has no threads, no processes and no sockets of its own",
     },
@@ -174,6 +189,7 @@ const ROWS: &[Deviation] = &[
         kind: Kind::Wasi,
         seen: "node 18",
         gone: None,
+        lifted_by_a_kernel: false,
         symptom: Symptom::Says("Capabilities insufficient"),
         text: "node follows a relative symbolic link from the directory that was opened, and not from the link's own",
     },
@@ -181,17 +197,23 @@ const ROWS: &[Deviation] = &[
         kind: Kind::Wasi,
         seen: "rustup's std of 1.95",
         gone: None,
+        lifted_by_a_kernel: false,
         symptom: Symptom::TrapsAfter("panicked at"),
         text: "a panic ends the program and cannot be caught: `triplecheck setup wasm32-wasip1` brings a std that unwinds, and node",
     },
 ];
 
 const fn qemu(symptom: Symptom, text: &'static str) -> Deviation {
-    Deviation { kind: Kind::QemuUser, seen: "7.2", gone: None, symptom, text }
+    Deviation { kind: Kind::QemuUser, seen: "7.2", gone: None, symptom, lifted_by_a_kernel: false, text }
+}
+
+/// What user-mode emulation lacks because it has no kernel.
+const fn lifted(symptom: Symptom, text: &'static str) -> Deviation {
+    Deviation { lifted_by_a_kernel: true, ..qemu(symptom, text) }
 }
 
 const fn wine(symptom: Symptom, text: &'static str) -> Deviation {
-    Deviation { kind: Kind::Wine, seen: "8.0", gone: None, symptom, text }
+    Deviation { kind: Kind::Wine, seen: "8.0", gone: None, symptom, lifted_by_a_kernel: false, text }
 }
 
 /// What a failure shows.
@@ -221,6 +243,27 @@ pub fn known(symptoms: &Symptoms<'_>) -> Vec<String> {
         .collect();
     told.extend(log.stubs().into_iter().map(|remark| format!("wine itself says: {remark}")));
     told
+}
+
+/// The system calls that failed although a kernel of the program's own machine has them: why it failed, in one sentence.
+pub fn lacking_kernel(target: Side<'_>) -> Option<String> {
+    let calls = Log::of(target).failed_calls();
+    let lacks = |call: &&(String, u32)| {
+        ROWS.iter().any(|row| {
+            let is_of_it = matches!(row.symptom, Symptom::Call(names, errno)
+                if errno == call.1 && names.contains(&call.0.as_str()));
+            row.lifted_by_a_kernel && row.kind == target.emulator && is_of_it
+        })
+    };
+    let names: Vec<&str> = calls.iter().filter(lacks).map(|call| call.0.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} has no kernel of the program's own machine, and `{}` fails under it; a guest system has one: \
+             `--emulator vm`, or `needs = \"kernel\"` in the manifest",
+            target.emulator,
+            names.join("`, `")
+        )
+    })
 }
 
 impl Deviation {

@@ -33,6 +33,10 @@ const TRIED_BY_ALL: &[&str] = &["set_robust_list", "rseq", "clone3"];
 /// n32), SPARC, m68k.
 const RSEQ: &[u32] = &[293, 334, 386, 398, 383, 387, 4367, 5327, 6331, 365, 384];
 
+/// How the words of `prctl` begin that asks for a filter, and the name under which that call is told.
+const PR_SET_SECCOMP: &str = "22,";
+pub(super) const SECCOMP_REQUEST: &str = "prctl(PR_SET_SECCOMP)";
+
 /// System calls that came since their numbers are the same for every machine but Alpha; MIPS adds 4000, 5000 or 6000.
 const NEW_CALLS: &[(u32, &str)] = &[
     (424, "pidfd_send_signal"),
@@ -142,10 +146,20 @@ fn failed_call(line: &str) -> Option<(String, u32)> {
         let name = NEW_CALLS.iter().find(|row| row.0 == plain);
         return Some((name.map_or_else(|| format!("number {number}"), |row| row.1.to_owned()), ENOSYS));
     }
-    let (name, _) = rest.split_once('(')?;
-    let (_, errno) = rest.rsplit_once(" = -1 errno=")?;
+    let (call, errno) = rest.rsplit_once(" = -1 errno=")?;
     let digits = errno.find(|character: char| !character.is_ascii_digit()).unwrap_or(errno.len());
-    Some((name.to_owned(), errno[..digits].parse().ok()?))
+    let errno = errno[..digits].parse().ok()?;
+    // Before it there may be the beginning of a call in which a parent waits: the last name is the one that failed.
+    let (name, words) = call.rmatch_indices('(').find_map(|(at, _)| {
+        let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let start = call[..at].rfind(|character| !is_name(character)).map_or(0, |place| place + 1);
+        (start < at).then(|| (&call[start..at], &call[at + 1..]))
+    })?;
+    let name = match name {
+        "prctl" if words.starts_with(PR_SET_SECCOMP) => SECCOMP_REQUEST,
+        name => name,
+    };
+    Some((name.to_owned(), errno))
 }
 
 /// `0x40000011bb:  e8 99 ff ff ff           callq    0x4000001159`: address, code in hexadecimal, two blanks, text.

@@ -102,6 +102,35 @@ fn a_log_tells_which_calls_failed_and_which_instruction_came_last() {
 }
 
 #[test]
+fn what_only_a_kernel_does_is_told_from_what_every_program_tries() {
+    #[track_caller]
+    fn check(log: &str, emulator: Kind, expected: Option<&str>) {
+        let observation = seen(End::Exited { code: 1 }, "", "", log);
+        let told = lacking_kernel(side(&observation, emulator));
+        match expected {
+            Some(part) => assert!(told.as_deref().is_some_and(|told| told.contains(part)), "{told:?}"),
+            None => assert_eq!(told, None),
+        }
+    }
+    let inside = "12 wait4(13,3651,0,0,1,36)ptrace(0,0,0,0,9,9) = -1 errno=38 (Function not implemented)\n";
+    check(
+        inside,
+        Kind::QemuUser,
+        Some("qemu-user has no kernel of the program's own machine, and `ptrace` fails"),
+    );
+    check(inside, Kind::Vm, None);
+    let filter = "12 prctl(22,2,365114299856,0) = -1 errno=22 (Invalid argument)\n";
+    check(filter, Kind::QemuUser, Some("`prctl(PR_SET_SECCOMP)`"));
+    check("12 prctl(15,2,0,0) = -1 errno=22 (Invalid argument)\n", Kind::QemuUser, None);
+    let apart =
+        "12 unshare(CLONE_NEWUTS|CLONE_NEWUSER) = -1 errno=22 (Invalid argument)\n12 Unknown syscall 425\n";
+    check(apart, Kind::QemuUser, Some("`unshare`, `io_uring_setup`"));
+    let tried = "12 Unknown syscall 293\n12 set_robust_list(3,24) = -1 errno=38 (Function not implemented)\n\
+        12 openat2(3,0) = -1 errno=38 (Function not implemented)\n";
+    check(tried, Kind::QemuUser, None);
+}
+
+#[test]
 fn a_listing_without_text_or_symbols_is_told_by_its_bytes() {
     let log = "IN: \n0x004006d4:  2518e3e0  .byte    0xe0, 0xe3, 0x18, 0x25\n";
     let observation = seen(End::Signalled { signal: 4 }, "", "", log);

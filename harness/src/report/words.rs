@@ -100,11 +100,16 @@ pub(super) fn second_opinion(finding: &Finding) -> Vec<(&'static str, String)> {
 }
 
 fn confirmation(confirmed: &Confirmation) -> String {
-    let Confirmation { emulator, agrees, disagrees, shown } = confirmed;
+    let Confirmation { emulator, agrees, disagrees, as_native, first, shown } = confirmed;
     let shown = shown.as_deref().unwrap_or_default();
     match (agrees, disagrees) {
         (0, 0) => format!("`{emulator}` could not be asked: {shown}"),
         (_, 0) => format!("`{emulator}` shows the same: it is the program"),
+        (0, all) if all == as_native => {
+            format!(
+                "under `{emulator}` it comes out as natively: the fault is `{first}`'s, and not the program's"
+            )
+        }
         (0, _) => format!("`{emulator}` shows {shown}: one of the emulators is suspected"),
         (agrees, disagrees) => {
             format!("`{emulator}` shows the same on {agrees} cells and on {disagrees} not: {shown}")

@@ -136,8 +136,10 @@ fn cause(runs: &Runs<'_>, comparison: &Comparison, verdict: Verdict) -> Option<S
         Verdict::FailsNatively => Some(format!("natively {}", runs.native.end)),
         _ => faults::instruction(target, runs.target).map(diagnose::lacking_instruction).or_else(|| {
             let native = diagnose::Run { observation: runs.native, target: runs.native_target };
-            let target = diagnose::Run { observation: runs.observation, target: runs.target };
-            diagnose::cause_of_runs(&native, &target, &comparison.differences).map(|cause| cause.to_string())
+            let seen = diagnose::Run { observation: runs.observation, target: runs.target };
+            diagnose::cause_of_runs(&native, &seen, &comparison.differences)
+                .map(|cause| cause.to_string())
+                .or_else(|| faults::lacking_kernel(target).map(diagnose::lacking_kernel))
         }),
     }
 }

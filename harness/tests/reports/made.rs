@@ -218,6 +218,7 @@ pub(crate) fn with_opinions() -> Vec<Event> {
         target: TARGETS[1].into(),
         emulator: "qemu-user@max".into(),
         agrees: Some(true),
+        as_native: false,
         shown: "cross-fail".into(),
     }));
     events

@@ -13,7 +13,7 @@ use super::plan_for;
 use crate::cli::{LookupArgs, RunArgs};
 use crate::commands::bundle::{self, Maker, Named};
 use crate::error::{Fault, Result};
-use crate::events::{Bundled, Cell, Confirmed, Event, Log};
+use crate::events::{Bundled, Cell, Confirmed, Event, Log, NotRun};
 use crate::manifest::Project;
 use crate::plan::Request;
 use crate::report::Summary;
@@ -181,19 +181,32 @@ pub(super) fn second(emulator: &str, typed: &LookupArgs) -> LookupArgs {
 /// What the second emulator says of `cell`.
 fn answer(cell: &Cell, found: &Summary, emulator: &str) -> Confirmed {
     let same = |suite: &str, case: &str| (suite, case) == (cell.suite.as_str(), cell.case.as_str());
-    let answer = |agrees, shown: String| Confirmed {
+    let answer = |agrees, as_native, shown: String| Confirmed {
         suite: cell.suite.clone(),
         case: cell.case.clone(),
         target: cell.target.clone(),
         emulator: emulator.to_owned(),
         agrees,
+        as_native,
         shown,
     };
-    if let Some(other) = found.cells.iter().find(|other| same(&other.suite, &other.case)) {
-        return answer(Some(agree(cell, other)), shown(other));
+    // Of a variant of the target the second emulator knows nothing, so that it is another one.
+    if cell.emulator == emulator && !cell.target.contains('@') {
+        return answer(None, false, format!("it is what `{emulator}` has shown already"));
     }
-    let reason = found.not_run.iter().find(|other| other.case == "*" || same(&other.suite, &other.case));
-    answer(None, reason.map_or("it did not run there".to_owned(), |not_run| not_run.reason.clone()))
+    if let Some(other) = found.cells.iter().find(|other| same(&other.suite, &other.case)) {
+        return answer(Some(agree(cell, other)), other.observed.weight() == Weight::Good, shown(other));
+    }
+    let not_run = found.not_run.iter().find(|other| other.case == "*" || same(&other.suite, &other.case));
+    answer(None, false, not_run.map_or("it did not run there".to_owned(), why))
+}
+
+/// Why it did not run, with the command that would change that.
+fn why(not_run: &NotRun) -> String {
+    match &not_run.fix {
+        Some(fix) if !not_run.reason.contains(fix) => format!("{}; try: {fix}", not_run.reason),
+        Some(_) | None => not_run.reason.clone(),
+    }
 }
 
 /// Whether two runs of a cell show the same: the verdict, and for the same reason or with the same values.
@@ -262,5 +275,21 @@ mod tests {
         found.not_run.push(serde_json::from_value(not_run).unwrap());
         let answer = answer(&cell(Verdict::Differs, "1", None), &found, "qemu-user@zz");
         assert_eq!((answer.agrees, answer.shown.as_str()), (None, "no such CPU"));
+        found.not_run[0].fix = Some("triplecheck setup t".into());
+        let answer = super::answer(&cell(Verdict::Differs, "1", None), &found, "vm");
+        assert_eq!(answer.shown, "no such CPU; try: triplecheck setup t");
+        let again = super::answer(&cell(Verdict::Differs, "1", None), &found, "qemu-user");
+        assert_eq!((again.agrees, again.shown.as_str()), (None, "it is what `qemu-user` has shown already"));
+    }
+
+    #[test]
+    fn an_emulator_under_which_all_is_as_natively_clears_the_program() {
+        let mut found = Summary::default();
+        found.cells.push(cell(Verdict::Same, "", None));
+        let told = answer(&cell(Verdict::CrossFail, "1", None), &found, "vm");
+        assert_eq!((told.agrees, told.as_native), (Some(false), true));
+        found.cells[0] = cell(Verdict::Differs, "2", None);
+        let told = answer(&cell(Verdict::Differs, "1", None), &found, "vm");
+        assert_eq!((told.agrees, told.as_native), (Some(false), false));
     }
 }
