@@ -8,8 +8,11 @@
 //!   would not end it. The *keeper* is, and when it ends the kernel ends all that the program left behind.
 //! - A share of 9p is mounted anew for each program: a mount that stays shows yesterday's files (`cache=loose`). One
 //!   device can be mounted once at a time, so that there is one for each slot.
+//! - What does not depend on the program is prepared before it is known, by a keeper that waits for its order; most of a
+//!   program's start is that. A cell that was left is cleared away after the host knows what became of its program.
 //! - All numbers are little-endian, whatever the machine.
 
+mod hot;
 mod linux;
 mod program;
 mod wire;
@@ -19,6 +22,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use linux::*;
 use program::Cell;
@@ -63,6 +67,7 @@ fn boot() {
             close(file);
         }
     }
+    hot::make();
     loopback_up();
     unsafe { signal(SIGPIPE, 1) };
 }
@@ -104,20 +109,55 @@ fn power_off() -> ! {
     }
 }
 
+/// The write end of a pipe: the end of a keeper interrupts the wait for everything else.
+static ENDED: AtomicI32 = AtomicI32::new(-1);
+
+extern "C" fn on_child(_: c_int) {
+    unsafe { write(ENDED.load(Ordering::Relaxed), c"!".as_ptr().cast(), 1) };
+}
+
+/// All cells, and orders whose share is still mounted by a cell that is being cleared away.
+#[derive(Default)]
+struct Cells {
+    cells: Vec<Cell>,
+    waiting: Vec<Waiting>,
+}
+
+/// A program without a place, and the input that came for it.
+struct Waiting {
+    id: u32,
+    order: Vec<u8>,
+    input: Vec<u8>,
+    ends: bool,
+}
+
 /// Takes frames and passes on what programs print, until the host is gone.
 fn serve(port: c_int) -> ! {
-    let mut cells: Vec<Cell> = Vec::new();
+    let mut all = Cells::default();
     let mut input: Vec<u8> = Vec::new();
     let mut buffer = vec![0u8; CHUNK_BYTES];
+    let ended = program::pipe().unwrap_or([-1; 2]);
+    ENDED.store(ended[1], Ordering::Relaxed);
+    unsafe {
+        fcntl(ended[0], F_SETFL, O_NONBLOCK);
+        fcntl(ended[1], F_SETFL, O_NONBLOCK);
+        signal(SIGCHLD, on_child as extern "C" fn(c_int) as usize);
+    }
     loop {
         let mut fds = vec![PollFd { fd: port, events: POLLIN, revents: 0 }];
-        for cell in &cells {
+        fds.push(PollFd { fd: ended[0], events: POLLIN, revents: 0 });
+        for cell in &all.cells {
             fds.extend(cell.from.iter().map(|&fd| PollFd { fd, events: POLLIN, revents: 0 }));
             let waits = !cell.pending.is_empty() || cell.ends;
             fds.push(PollFd { fd: if waits { cell.stdin } else { -1 }, events: POLLOUT, revents: 0 });
+            let order_to = if cell.order.is_empty() { -1 } else { cell.order_to };
+            fds.push(PollFd { fd: order_to, events: POLLOUT, revents: 0 });
         }
-        unsafe { poll(fds.as_mut_ptr(), fds.len() as c_ulong, -1) };
-        for (cell, fds) in cells.iter_mut().zip(fds[1..].chunks(4)) {
+        if unsafe { poll(fds.as_mut_ptr(), fds.len() as c_ulong, -1) } < 0 {
+            // Interrupted: nothing was looked at, and there is something to read in `ended` the next time.
+            continue;
+        }
+        for (cell, fds) in all.cells.iter_mut().zip(fds[2..].chunks(5)) {
             for stream in 0..3 {
                 if fds[stream].revents != 0 {
                     pass_on(port, cell, stream, &mut buffer);
@@ -126,17 +166,15 @@ fn serve(port: c_int) -> ! {
             if fds[3].revents != 0 {
                 feed(port, cell);
             }
-        }
-        cells.retain(|cell| {
-            let over = cell.from == [-1; 3];
-            if over {
-                unsafe { close(cell.stdin) };
-                unsafe { waitpid(cell.keeper, null_mut(), 0) };
-                send(port, cell.id, b'X', &[]);
+            if fds[4].revents != 0 {
+                cell.write_order();
             }
-            !over
-        });
-        while unsafe { waitpid(-1, null_mut(), 1) } > 0 {}
+        }
+        if fds[1].revents != 0 {
+            unsafe { read(ended[0], buffer.as_mut_ptr().cast(), buffer.len()) };
+            all.reap();
+        }
+        all.clear_away(port);
         if fds[0].revents != 0 {
             let count = unsafe { read(port, buffer.as_mut_ptr().cast(), buffer.len()) };
             if count <= 0 {
@@ -144,8 +182,84 @@ fn serve(port: c_int) -> ! {
             }
             input.extend_from_slice(&buffer[..count as usize]);
             while let Some((id, kind, payload)) = take_frame(&mut input) {
-                act(port, &mut cells, id, kind, payload);
+                act(port, &mut all, id, kind, payload);
             }
+        }
+    }
+}
+
+impl Cells {
+    fn reap(&mut self) {
+        loop {
+            let keeper = unsafe { waitpid(-1, null_mut(), 1) };
+            if keeper <= 0 {
+                return;
+            }
+            for cell in self.cells.iter_mut().filter(|cell| cell.keeper == keeper) {
+                cell.is_reaped = true;
+            }
+        }
+    }
+
+    /// Says which programs are over, and makes their places ready for others.
+    fn clear_away(&mut self, port: c_int) {
+        for cell in self.cells.iter_mut().filter(|cell| !cell.is_over && cell.from == [-1; 3]) {
+            cell.is_over = true;
+            if let Some(id) = cell.id {
+                send(port, id, b'X', &[]);
+            }
+        }
+        while let Some(position) = self.cells.iter().position(|cell| cell.is_over && cell.is_reaped) {
+            let cell = self.cells.swap_remove(position);
+            cell.clear();
+            match self.waiting.iter().position(|waiting| program::slot(&waiting.order) == cell.slot) {
+                Some(position) => {
+                    let waiting = self.waiting.remove(position);
+                    self.start(port, waiting);
+                }
+                // One that ended before it had anything to do would only do so again.
+                None if cell.id.is_some() => self.cells.extend(program::prepare(cell.slot, false)),
+                None => {}
+            }
+        }
+    }
+
+    fn start(&mut self, port: c_int, waiting: Waiting) {
+        let slot = program::slot(&waiting.order);
+        if self.cells.iter().all(|cell| cell.slot != slot) {
+            self.cells.extend(program::prepare(slot, true));
+        }
+        match self.cells.iter_mut().find(|cell| cell.slot == slot) {
+            Some(cell) if cell.id.is_none() && !cell.is_over => {
+                (cell.pending, cell.ends) = (waiting.input, waiting.ends);
+                cell.take(waiting.id, waiting.order);
+            }
+            Some(_) => self.waiting.push(waiting),
+            None => send(port, waiting.id, b'X', &[]),
+        }
+    }
+
+    fn input(&mut self, id: u32, bytes: Vec<u8>) {
+        let (pending, ends) = if let Some(cell) = self.cells.iter_mut().find(|cell| cell.id == Some(id)) {
+            if cell.stdin < 0 {
+                return;
+            }
+            (&mut cell.pending, &mut cell.ends)
+        } else if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.id == id) {
+            (&mut waiting.input, &mut waiting.ends)
+        } else {
+            return;
+        };
+        *ends |= bytes.is_empty();
+        pending.extend(bytes);
+    }
+
+    /// Ends a program; one that is over already, or never began, is over.
+    fn end(&mut self, port: c_int, id: u32) {
+        self.waiting.retain(|waiting| waiting.id != id);
+        match self.cells.iter().find(|cell| cell.id == Some(id) && !cell.is_over) {
+            Some(cell) => drop(unsafe { kill(cell.keeper, SIGKILL) }),
+            None => send(port, id, b'X', &[]),
         }
     }
 }
@@ -153,7 +267,7 @@ fn serve(port: c_int) -> ! {
 fn pass_on(port: c_int, cell: &mut Cell, stream: usize, buffer: &mut [u8]) {
     let count = unsafe { read(cell.from[stream], buffer.as_mut_ptr().cast(), buffer.len()) };
     if count > 0 {
-        send(port, cell.id, [b'O', b'E', b'R'][stream], &buffer[..count as usize]);
+        send(port, cell.id.unwrap_or(0), [b'O', b'E', b'R'][stream], &buffer[..count as usize]);
     } else {
         unsafe { close(cell.from[stream]) };
         cell.from[stream] = -1;
@@ -167,7 +281,7 @@ fn feed(port: c_int, cell: &mut Cell) {
         if count > 0 {
             cell.pending.drain(..count as usize);
             if cell.pending.is_empty() {
-                send(port, cell.id, b'I', &[]);
+                send(port, cell.id.unwrap_or(0), b'I', &[]);
             }
         } else if std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
             cell.pending.clear();
@@ -181,28 +295,14 @@ fn feed(port: c_int, cell: &mut Cell) {
     }
 }
 
-fn act(port: c_int, cells: &mut Vec<Cell>, id: u32, kind: u8, payload: Vec<u8>) {
-    let position = cells.iter().position(|cell| cell.id == id);
-    match (kind, position) {
-        (b'T', _) => settle(&payload),
-        (b'Q', _) => power_off(),
-        (b'R', None) => match program::start(id, &payload) {
-            Some(cell) => cells.push(cell),
-            None => send(port, id, b'X', &[]),
-        },
-        (b'I', Some(position)) => {
-            let cell = &mut cells[position];
-            if payload.is_empty() {
-                cell.ends = true;
-            } else if cell.stdin >= 0 {
-                cell.pending.extend(payload);
-            }
-        }
-        (b'K', Some(position)) => {
-            unsafe { kill(cells[position].keeper, SIGKILL) };
-        }
-        // What is over already, or never began.
-        (b'K', None) => send(port, id, b'X', &[]),
+fn act(port: c_int, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
+    match kind {
+        b'T' => settle(&payload),
+        b'Q' => power_off(),
+        b'L' => hot::change(&payload),
+        b'R' => all.start(port, Waiting { id, order: payload, input: Vec::new(), ends: false }),
+        b'K' => all.end(port, id),
+        b'I' => all.input(id, payload),
         _ => {}
     }
 }

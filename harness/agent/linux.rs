@@ -43,6 +43,11 @@ extern "C" {
     pub(crate) fn setgid(group: u32) -> c_int;
     pub(crate) fn setuid(user: u32) -> c_int;
     pub(crate) fn setsid() -> c_int;
+    pub(crate) fn setpriority(which: c_int, who: u32, nice: c_int) -> c_int;
+    pub(crate) fn setxattr(path: *const c_char, name: *const c_char, value: *const c_void, size: usize, flags: c_int) -> c_int;
+    pub(crate) fn mknod(path: *const c_char, mode: u32, device: u64) -> c_int;
+    pub(crate) fn lchown(path: *const c_char, owner: u32, group: u32) -> c_int;
+    pub(crate) fn utimensat(dir: c_int, path: *const c_char, times: *const TimeSpec, flags: c_int) -> c_int;
     pub(crate) fn _exit(status: c_int) -> !;
 }
 
@@ -58,10 +63,15 @@ pub(crate) const O_CLOEXEC: c_int = 0o2_000_000;
 pub(crate) const POLLIN: c_short = 1;
 pub(crate) const POLLOUT: c_short = 4;
 pub(crate) const F_SETFL: c_int = 4;
+pub(crate) const F_DUPFD_CLOEXEC: c_int = 1030;
+pub(crate) const AT_FDCWD: c_int = -100;
+pub(crate) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
 pub(crate) const SIGKILL: c_int = 9;
 pub(crate) const SIGPIPE: c_int = 13;
 pub(crate) const NEW_NAMESPACES: c_long = 0x0002_0000 | 0x2000_0000 | 0x0800_0000;
-pub(crate) const SIGCHLD: c_long = 17;
+pub(crate) const SIGCHLD: c_int = 17;
+/// The same on all machines, as all calls since Linux 5.1.
+pub(crate) const SYS_CLOSE_RANGE: c_long = 436;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) const SYS_CLONE: c_long = 56;

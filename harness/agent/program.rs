@@ -10,44 +10,59 @@ use std::ptr::{null, null_mut};
 use crate::linux::*;
 use crate::wire::{field, put, Fields};
 
-/// One program that runs.
+/// A place in which one program runs: prepared, running, or being cleared away.
 pub(crate) struct Cell {
-    pub(crate) id: u32,
+    /// Its share of 9p.
+    pub(crate) slot: u64,
+    /// The program's number; nothing where it is only prepared.
+    pub(crate) id: Option<u32>,
     pub(crate) keeper: c_int,
+    /// Where the order goes, and what of it is still to be written; -1 when closed.
+    pub(crate) order_to: c_int,
+    pub(crate) order: Vec<u8>,
     /// Standard output, standard error and the keeper's report; -1 when closed.
     pub(crate) from: [c_int; 3],
     /// Standard input; -1 when closed.
     pub(crate) stdin: c_int,
     pub(crate) pending: Vec<u8>,
     pub(crate) ends: bool,
+    /// The host knows that the program is over.
+    pub(crate) is_over: bool,
+    /// The keeper is gone, and its namespaces with it.
+    pub(crate) is_reaped: bool,
 }
 
 /// What is to be run.
 struct Order<'a> {
-    slot: u64,
     piped: bool,
     umask: u32,
     user: u32,
     group: u32,
     cwd: &'a [u8],
-    sysroots: Vec<&'a [u8]>,
+    /// Names in the root, and where they lead.
+    links: Vec<&'a [u8]>,
     roots: Vec<&'a [u8]>,
     program: &'a [u8],
     argv: Vec<&'a [u8]>,
     env: Vec<&'a [u8]>,
 }
 
+/// The share that an order names.
+pub(crate) fn slot(payload: &[u8]) -> u64 {
+    Fields(payload).number()
+}
+
 impl<'a> Order<'a> {
     fn read(payload: &'a [u8]) -> Self {
         let mut fields = Fields(payload);
+        fields.number();
         Self {
-            slot: fields.number(),
             piped: fields.number() != 0,
             umask: fields.number() as u32,
             user: fields.number() as u32,
             group: fields.number() as u32,
             cwd: fields.bytes(),
-            sysroots: fields.list(),
+            links: fields.list(),
             roots: fields.list(),
             program: fields.bytes(),
             argv: fields.list(),
@@ -56,46 +71,141 @@ impl<'a> Order<'a> {
     }
 }
 
-/// Starts a program in namespaces of its own; nothing where the system has no more processes or descriptors.
-pub(crate) fn start(id: u32, payload: &[u8]) -> Option<Cell> {
-    let [stdout, stderr, report, stdin] = [pipe()?, pipe()?, pipe()?, pipe()?];
+/// Makes namespaces and a file system for a program that is not known yet; nothing where the system has no more processes or
+/// descriptors. Nobody waits for it where it is not `urgent`.
+pub(crate) fn prepare(slot: u64, urgent: bool) -> Option<Cell> {
+    let [stdout, stderr, report, stdin, order] = [pipe()?, pipe()?, pipe()?, pipe()?, pipe()?];
     let keeper = clone_into_namespaces();
-    if keeper < 0 {
-        return None;
-    }
     if keeper == 0 {
-        unsafe { close(stdin[1]) };
-        keep(&Order::read(payload), [stdin[0], stdout[1], stderr[1]], report[1]);
+        let ours = take_only([order[0], stdin[0], stdout[1], stderr[1], report[1]]);
+        unsafe { signal(SIGCHLD, 0) };
+        if !urgent {
+            unsafe { setpriority(0, 0, 19) };
+        }
+        let laid = lay_out(slot);
+        let payload = read_all(ours[0]);
+        if payload.is_empty() {
+            unsafe { _exit(0) };
+        }
+        unsafe { setpriority(0, 0, 0) };
+        keep(&Order::read(&payload), laid, [ours[1], ours[2], ours[3]], ours[4]);
     }
     unsafe {
-        for end in [stdout[1], stderr[1], report[1], stdin[0]] {
+        for end in [stdout[1], stderr[1], report[1], stdin[0], order[0]] {
             close(end);
         }
+        if keeper < 0 {
+            for end in [stdout[0], stderr[0], report[0], stdin[1], order[1]] {
+                close(end);
+            }
+            return None;
+        }
         fcntl(stdin[1], F_SETFL, O_NONBLOCK);
+        fcntl(order[1], F_SETFL, O_NONBLOCK);
     }
-    Some(Cell { id, keeper, from: [stdout[0], stderr[0], report[0]], stdin: stdin[1], pending: Vec::new(), ends: false })
+    let from = [stdout[0], stderr[0], report[0]];
+    Some(Cell {
+        slot,
+        id: None,
+        keeper,
+        order_to: order[1],
+        order: Vec::new(),
+        from,
+        stdin: stdin[1],
+        pending: Vec::new(),
+        ends: false,
+        is_over: false,
+        is_reaped: false,
+    })
 }
 
-fn pipe() -> Option<[c_int; 2]> {
+impl Cell {
+    /// Gives it its program.
+    pub(crate) fn take(&mut self, id: u32, order: Vec<u8>) {
+        self.id = Some(id);
+        self.order = order;
+        self.write_order();
+    }
+
+    /// Writes what the pipe takes of the order.
+    pub(crate) fn write_order(&mut self) {
+        let count = unsafe { write(self.order_to, self.order.as_ptr().cast(), self.order.len()) };
+        if count > 0 {
+            self.order.drain(..count as usize);
+        } else if std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
+            self.order.clear();
+        }
+        if self.order.is_empty() {
+            unsafe { close(self.order_to) };
+            self.order_to = -1;
+        }
+    }
+
+    /// Closes what is open.
+    pub(crate) fn clear(&self) {
+        for fd in self.from.into_iter().chain([self.stdin, self.order_to]).filter(|fd| *fd >= 0) {
+            unsafe { close(fd) };
+        }
+    }
+}
+
+/// Keeps only these descriptors, under numbers of their own: an end of another cell's pipe would keep that one open.
+fn take_only(fds: [c_int; 5]) -> [c_int; 5] {
+    const FIRST: c_int = 200;
+    let kept = fds.map(|fd| unsafe { fcntl(fd, F_DUPFD_CLOEXEC, FIRST) });
+    let last = kept[4];
+    unsafe {
+        if syscall(SYS_CLOSE_RANGE, 3 as c_long, (FIRST - 1) as c_long, 0 as c_long) != 0 {
+            for fd in 3..FIRST {
+                close(fd);
+            }
+        }
+        // The agent has far fewer than this.
+        for fd in last + 1..last + 8 {
+            close(fd);
+        }
+    }
+    kept
+}
+
+fn read_all(fd: c_int) -> Vec<u8> {
+    let (mut all, mut buffer) = (Vec::new(), [0u8; 4096]);
+    loop {
+        let count = unsafe { read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+        if count <= 0 {
+            unsafe { close(fd) };
+            return all;
+        }
+        all.extend_from_slice(&buffer[..count as usize]);
+    }
+}
+
+pub(crate) fn pipe() -> Option<[c_int; 2]> {
     let mut ends = [-1; 2];
     (unsafe { pipe2(ends.as_mut_ptr(), O_CLOEXEC) } == 0).then_some(ends)
 }
 
 fn clone_into_namespaces() -> c_int {
-    let (flags, stack) = (NEW_NAMESPACES | SIGCHLD, 0 as c_long);
+    let (flags, stack) = (NEW_NAMESPACES | SIGCHLD as c_long, 0 as c_long);
     // s390x has the two the other way round.
     let (first, second) = if cfg!(target_arch = "s390x") { (stack, flags) } else { (flags, stack) };
     (unsafe { syscall(SYS_CLONE, first, second, 0 as c_long, 0 as c_long, 0 as c_long) }) as c_int
 }
 
-/// The first process of the namespaces: lays out the file system, starts the program, reports.
-fn keep(order: &Order<'_>, streams: [c_int; 3], report: c_int) -> ! {
+/// The first process of the namespaces, once it has its order: starts the program, reports.
+fn keep(order: &Order<'_>, laid: Result<(), (String, i32)>, streams: [c_int; 3], report: c_int) -> ! {
     let failed = |stage: &str| -> ! {
         let error = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
         report_failure(report, stage, error)
     };
-    if let Err(stage) = lay_out(order) {
-        failed(&stage);
+    if let Err((stage, errno)) = laid {
+        report_failure(report, &stage, errno);
+    }
+    for pair in order.links.chunks_exact(2) {
+        let at = Path::new("/cell/links").join(std::ffi::OsStr::from_bytes(pair[0]));
+        if std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(pair[1]), at).is_err() {
+            failed("lay the sysroot over the root");
+        }
     }
     let Some(exec) = pipe() else { failed("pipe") };
     let killed_before = oom_kills();
@@ -152,39 +262,32 @@ fn oom_kills() -> u64 {
 }
 
 /// The host's files below a layer that can be written, as the root. The error names what could not be mounted.
-fn lay_out(order: &Order<'_>) -> Result<(), String> {
-    let need = |done: bool, what: &str| if done { Ok(()) } else { Err(what.to_owned()) };
+///
+/// Between them are two layers of our own: links in the root, for the directories of a sysroot, and what [`crate::hot`]
+/// holds. Both are filled while the overlay is mounted, with names that nobody has looked up before in it; a sysroot
+/// cannot be a layer itself, since overlayfs refuses one that lies within another.
+fn lay_out(slot: u64) -> Result<(), (String, i32)> {
+    let need = |done: bool, what: &str| {
+        let errno = || std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+        if done { Ok(()) } else { Err((what.to_owned(), errno())) }
+    };
     need(mounted("none", "/", "", MS_REC | MS_PRIVATE, ""), "make mounts private")?;
-    let share = format!("share{}", order.slot);
     let options = "trans=virtio,version=9p2000.L,msize=262144,cache=loose,access=any";
-    need(mounted(&share, "/lower", "9p", MS_RDONLY, options), "mount the share")?;
+    need(mounted(&format!("share{slot}"), "/lower", "9p", MS_RDONLY, options), "mount the share")?;
     need(mounted("cell", "/cell", "tmpfs", 0, "mode=755"), "mount a tmpfs")?;
-    for dir in ["/cell/upper", "/cell/work", "/cell/root"] {
+    for dir in ["/cell/upper", "/cell/work", "/cell/root", "/cell/links"] {
         need(fs::create_dir(dir).is_ok(), "create a directory")?;
     }
-    for sysroot in &order.sysroots {
-        lay_over(Path::new(std::ffi::OsStr::from_bytes(sysroot)));
-    }
-    let options = "lowerdir=/lower,upperdir=/cell/upper,workdir=/cell/work,xino=off";
-    need(mounted("cell", "/cell/root", "overlay", 0, options), "mount the overlay")?;
+    let options = format!(
+        "lowerdir=/cell/links:{}:/lower,upperdir=/cell/upper,workdir=/cell/work,xino=off",
+        crate::hot::TREE
+    );
+    need(mounted("cell", "/cell/root", "overlay", 0, &options), "mount the overlay")?;
     need(mounted("/dev", "/cell/root/dev", "", MS_BIND | MS_REC, ""), "mount /dev")?;
     need(mounted("proc", "/cell/root/proc", "proc", 0, ""), "mount /proc")?;
     need(mounted("/sys", "/cell/root/sys", "", MS_BIND, ""), "mount /sys")?;
     need(mounted("shm", "/cell/root/dev/shm", "tmpfs", 0, "mode=1777"), "mount /dev/shm")?;
     Ok(())
-}
-
-/// Links to the directories of libraries of a sysroot, in the place of the host's: a layer of its own it cannot be, since
-/// overlayfs refuses a layer that lies within another.
-fn lay_over(sysroot: &Path) {
-    let below = sysroot.strip_prefix("/").unwrap_or(sysroot);
-    for entry in fs::read_dir(Path::new("/lower").join(below)).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        // A link from `/usr` into itself would lead nowhere.
-        if name.as_bytes().starts_with(b"lib") || (name == "usr" && !sysroot.starts_with("/usr")) {
-            let _ = std::os::unix::fs::symlink(sysroot.join(&name), Path::new("/cell/upper").join(&name));
-        }
-    }
 }
 
 fn become_program(order: &Order<'_>, streams: [c_int; 3], exec: c_int) -> ! {

@@ -15,6 +15,7 @@
 
 pub mod client;
 mod guest;
+mod hot;
 pub mod kvm;
 mod serve;
 mod wire;
@@ -34,8 +35,9 @@ pub(crate) const SERVERS_VARIABLE: &str = "TRIPLECHECK_VM_SERVERS";
 pub(crate) const VOICE: &str = "triplecheck-vm: ";
 
 /// The source of the first process, for set-up to compile: names and texts of its files, the crate's root first.
-pub(crate) const AGENT_SOURCES: [(&str, &str); 4] = [
+pub(crate) const AGENT_SOURCES: [(&str, &str); 5] = [
     ("agent.rs", include_str!("../agent/agent.rs")),
+    ("hot.rs", include_str!("../agent/hot.rs")),
     ("linux.rs", include_str!("../agent/linux.rs")),
     ("program.rs", include_str!("../agent/program.rs")),
     ("wire.rs", include_str!("../agent/wire.rs")),
@@ -172,7 +174,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-3", "405e59f191decb5297249387198459cc1ee361888e315a6e975bf89df6dcb999");
+        let known = ("initramfs-4", "ac6949d39f64599ea221f0513744f66b87584c6bcfd1a04746f5c9388e9919c8");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

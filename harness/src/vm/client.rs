@@ -336,14 +336,28 @@ fn order(words: &Words, slot: u32, piped: bool, roots: &[PathBuf]) -> Result<Vec
     fields.number(rustix::process::geteuid().as_raw().into());
     fields.number(rustix::process::getegid().as_raw().into());
     fields.bytes(cwd.as_os_str().as_bytes());
-    let sysroots: Vec<Vec<u8>> = words.sysroot.iter().map(bytes).collect();
-    fields.list(sysroots.iter().map(Vec::as_slice));
+    let links = words.sysroot.as_deref().map(links_over).unwrap_or_default();
+    fields.list(links.iter().map(|path| path.as_os_str().as_bytes()));
     let roots: Vec<Vec<u8>> = roots.iter().map(bytes).collect();
     fields.list(roots.iter().map(Vec::as_slice));
     fields.bytes(words.program.as_os_str().as_bytes());
     fields.list(argv.iter().map(|word| word.as_bytes()));
     fields.list(env.iter().map(|entry| entry.as_bytes()));
     Ok(fields.0)
+}
+
+/// The directories of libraries of a sysroot that take the place of the host's: names in the root and where they lead, in
+/// turn.
+fn links_over(sysroot: &Path) -> Vec<PathBuf> {
+    let mut links = Vec::new();
+    for entry in fs_err::read_dir(sysroot).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        // A link from `/usr` into itself would lead nowhere.
+        if name.as_bytes().starts_with(b"lib") || (name == "usr" && !sysroot.starts_with("/usr")) {
+            links.extend([PathBuf::from(&name), sysroot.join(&name)]);
+        }
+    }
+    links
 }
 
 /// Does on the host what the program did below its directories.

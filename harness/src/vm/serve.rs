@@ -18,6 +18,7 @@ use triplecheck_emulators::vm::machines::SLOTS;
 
 use super::Wanted;
 use super::guest::Guest;
+use super::hot::Hot;
 use super::wire::{self, kind};
 
 /// How long the guest may take to end a program that was given up.
@@ -30,6 +31,8 @@ struct Shared {
     clients: Mutex<Clients>,
     /// Told whenever a program is over.
     freed: Condvar,
+    /// What the guest holds of the host's files. Kept while its changes are sent, so that they arrive in their order.
+    hot: Mutex<Hot>,
 }
 
 /// Who is served.
@@ -38,6 +41,10 @@ struct Clients {
     /// By the number of the cell, which is never used twice.
     known: HashMap<u32, Client>,
     last: u32,
+    /// How many were served at once.
+    peak: u32,
+    /// The last cell of each slot, as far as slots were given.
+    given: HashMap<u32, u32>,
 }
 
 /// A client whose program is not over.
@@ -71,8 +78,12 @@ pub fn main(words: &[OsString]) -> ExitCode {
         return refuse("no more descriptors");
     };
     let _ = PORT.set(end);
-    let shared =
-        Arc::new(Shared { port: Mutex::new(port), clients: Mutex::default(), freed: Condvar::new() });
+    let shared = Arc::new(Shared {
+        port: Mutex::new(port),
+        clients: Mutex::default(),
+        freed: Condvar::new(),
+        hot: Mutex::new(Hot::new(wanted.system)),
+    });
     let begun = match listen {
         Some(socket) => UnixListener::bind(socket).map(|listener| {
             let shared = shared.clone();
@@ -152,7 +163,8 @@ fn attend(mut client: UnixStream, shared: &Shared) {
     // A client has to know its slot, which its order names.
     let _ = wire::write(&mut &client, slot, kind::HELLO, &[]);
     while let Ok(Some(frame)) = wire::read(&mut client) {
-        if shared.send(cell, frame.kind, &frame.payload).is_err() {
+        let refreshed = if frame.kind == kind::RUN { shared.refresh(&frame.payload) } else { Ok(()) };
+        if refreshed.and_then(|()| shared.send(cell, frame.kind, &frame.payload)).is_err() {
             break;
         }
     }
@@ -169,16 +181,30 @@ impl Shared {
         wire::write(&mut *port, cell, kind, payload)
     }
 
-    /// Waits for a free slot and gives it to a client, whose cell's number comes first.
+    /// Tells the guest what has changed of the files that it holds, and which it should hold for this order.
+    fn refresh(&self, order: &[u8]) -> io::Result<()> {
+        let mut hot = self.hot.lock().unwrap_or_else(PoisonError::into_inner);
+        match hot.before(order) {
+            changes if changes.is_empty() => Ok(()),
+            changes => self.send(0, kind::LAYER, &changes),
+        }
+    }
+
+    /// Waits for a free slot and gives it to a client, whose cell's number comes first. The guest clears a slot away and
+    /// prepares it for the next program, so that the one that was free longest is given, among one more than were needed
+    /// at once.
     fn admit(&self, back: UnixStream) -> (u32, u32) {
         let mut clients = self.clients();
         loop {
-            let slots = u32::try_from(SLOTS).unwrap_or(u32::MAX);
+            let slots = u32::try_from(SLOTS).unwrap_or(u32::MAX).min(clients.peak + 2);
             let is_free = |slot: &u32| clients.known.values().all(|client| client.slot != *slot);
-            if let Some(slot) = (1..=slots).find(is_free) {
+            let last = |slot: &u32| clients.given.get(slot).copied().unwrap_or(0);
+            if let Some(slot) = (1..=slots).filter(is_free).min_by_key(last) {
                 clients.last = clients.last.wrapping_add(1).max(1);
                 let cell = clients.last;
                 clients.known.insert(cell, Client { slot, back: Some(back) });
+                clients.given.insert(slot, cell);
+                clients.peak = clients.peak.max(u32::try_from(clients.known.len()).unwrap_or(u32::MAX));
                 return (cell, slot);
             }
             clients = self.freed.wait(clients).unwrap_or_else(PoisonError::into_inner);

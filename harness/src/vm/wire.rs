@@ -22,6 +22,8 @@ pub(super) mod kind {
     pub(crate) const INPUT: u8 = b'I';
     /// To the guest: end this cell.
     pub(crate) const KILL: u8 = b'K';
+    /// To the guest: what has changed of the files that it holds.
+    pub(crate) const LAYER: u8 = b'L';
     /// To the guest: the time, and random bytes.
     pub(crate) const SETTLE: u8 = b'T';
     /// From the guest: it is up; the kernel's release.
@@ -149,7 +151,8 @@ pub(super) fn report(bytes: &[u8]) -> Option<(Vec<Change>, Ended)> {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+/// Reads what [`Fields`] and the guest write.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
@@ -158,7 +161,7 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         self.take(1).map(|bytes| bytes[0])
     }
 
@@ -166,9 +169,17 @@ impl<'a> Reader<'a> {
         self.take(4)?.try_into().ok().map(i32::from_le_bytes)
     }
 
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let count = self.take(8)?.try_into().ok().map(u64::from_le_bytes)?;
+    pub(super) fn number(&mut self) -> Option<u64> {
+        self.take(8)?.try_into().ok().map(u64::from_le_bytes)
+    }
+
+    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let count = self.number()?;
         self.take(usize::try_from(count).ok()?)
+    }
+
+    pub(super) fn list(&mut self) -> Option<Vec<&'a [u8]>> {
+        (0..self.number()?).map(|_| self.bytes()).collect()
     }
 }
 

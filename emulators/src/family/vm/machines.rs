@@ -151,7 +151,8 @@ impl System {
         add(&["-chardev", &format!("socket,id=port,fd={}", start.port_fd)]);
         add(&["-device", &format!("virtio-serial-{bus}")]);
         add(&["-device", &format!("virtserialport,chardev=port,name={PORT}")]);
-        for slot in 1..=SLOTS {
+        // The first is the guest's own, beside those of its slots.
+        for slot in 0..=SLOTS {
             let mut share = OsString::from(format!(
                 "local,id=share{slot},security_model=none,multidevs=remap,readonly=on,path="
             ));
