@@ -297,13 +297,27 @@ fn feed(port: c_int, cell: &mut Cell) {
 
 fn act(port: c_int, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
     match kind {
-        b'T' => settle(&payload),
+        b'T' => {
+            settle(&payload);
+            send(port, 0, b'T', &[]);
+        }
+        b'P' => {
+            sleep_often();
+            send(port, 0, b'P', &[]);
+        }
         b'Q' => power_off(),
         b'L' => hot::change(&payload),
         b'R' => all.start(port, Waiting { id, order: payload, input: Vec::new(), ends: false }),
         b'K' => all.end(port, id),
         b'I' => all.input(id, payload),
         _ => {}
+    }
+}
+
+/// Sleeps a few times: a restored system whose timers stand still does not come back from it.
+fn sleep_often() {
+    for milliseconds in [10, 10, 10, 10, 100] {
+        unsafe { poll(null_mut(), 0, milliseconds) };
     }
 }
 

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Some(triplecheck::supervise::SUBCOMMAND) => return triplecheck::supervise::child_main(),
         Some(triplecheck::vm::SUBCOMMAND) => return triplecheck::vm::client::main(&words[2..]),
         Some(triplecheck::vm::SERVE_SUBCOMMAND) => return triplecheck::vm::serve_main(&words[2..]),
+        Some(triplecheck::vm::snapshot::SUBCOMMAND) => return triplecheck::vm::snapshot::main(&words[2..]),
         Some(triplecheck::vm::KVM_SUBCOMMAND) => return triplecheck::vm::kvm::main(),
         #[cfg(feature = "wasi")]
         Some(triplecheck::WASI_SUBCOMMAND) => return ExitCode::from(triplecheck::wasi::main(&words[2..])),

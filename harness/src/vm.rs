@@ -17,7 +17,9 @@ pub mod client;
 mod guest;
 mod hot;
 pub mod kvm;
+mod monitor;
 mod serve;
+pub mod snapshot;
 mod wire;
 
 pub use serve::main as serve_main;
@@ -47,7 +49,10 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::vm::accelerators::Accelerator;
-use triplecheck_emulators::vm::machines::System;
+use triplecheck_emulators::vm::machines::{Memory, Start, System};
+
+/// How much memory a guest has. It is taken from the host as it is used.
+const MEMORY_MIB: u32 = 1024;
 
 /// Which system is meant, as the lookup has put it into words.
 #[derive(Debug, Clone)]
@@ -120,6 +125,21 @@ impl Wanted {
         ]
     }
 
+    /// How it is started; what differs from one start to the next is left out.
+    fn start(&self) -> Start<'_> {
+        Start {
+            accelerator: self.accelerator,
+            board: &self.board,
+            cpu: &self.cpu,
+            kernel: &self.kernel,
+            port_fd: 0,
+            share: Path::new("/"),
+            memory_mib: MEMORY_MIB,
+            memory: Memory::Own,
+            monitor_fd: None,
+        }
+    }
+
     /// The same under TCG, with the board and the processor that are right for it.
     fn under_tcg(&self) -> Self {
         Self {
@@ -174,7 +194,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-4", "ac6949d39f64599ea221f0513744f66b87584c6bcfd1a04746f5c9388e9919c8");
+        let known = ("initramfs-5", "b620a686d0c40c67ea21f20a16c50ead4d339b5e1034b1032ff0d7083166c726");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

@@ -7,7 +7,7 @@ mod support;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use support::{compile, is_required, ran, triplecheck};
@@ -34,17 +34,37 @@ struct Server {
     dir: tempfile::TempDir,
 }
 
+/// The words for the system that runs a program, as `which` has them for a client.
+fn words(program: &Path, cache: Option<&Path>) -> Vec<String> {
+    let mut command = triplecheck();
+    command.args(["which", "--json", "--emulator", "vm"]).arg(program);
+    let which = ran(with_cache(&mut command, cache));
+    let which: Value = serde_json::from_str(&which.stdout).unwrap();
+    let words: Vec<String> =
+        which["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect();
+    let end = words.iter().position(|word| word == "--argv0").unwrap();
+    words[2..end].to_vec()
+}
+
+fn with_cache<'a>(command: &'a mut Command, cache: Option<&Path>) -> &'a mut Command {
+    match cache {
+        Some(cache) => command.env("TRIPLECHECK_CACHE", cache),
+        None => command,
+    }
+}
+
+/// Makes a snapshot where there is none, as set-up does.
+fn make_snapshot(words: &[String]) {
+    let run = ran(triplecheck().arg("__vm-snapshot").args(words));
+    assert_eq!((run.stdout.as_str(), run.code), ("", Some(0)));
+}
+
 impl Server {
-    fn start(program: &Path) -> Self {
+    fn start(words: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let which = ran(triplecheck().args(["which", "--json", "--emulator", "vm"]).arg(program));
-        let which: Value = serde_json::from_str(&which.stdout).unwrap();
-        let words: Vec<&str> =
-            which["command"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        let end = words.iter().position(|word| *word == "--argv0").unwrap();
-        let socket = triplecheck::vm::socket(&words, dir.path()).unwrap();
+        let socket = triplecheck::vm::socket(words, dir.path()).unwrap();
         let mut command = triplecheck();
-        command.arg("__vm-serve").args(&words[2..end]).arg("--listen").arg(socket);
+        command.arg("__vm-serve").args(words).arg("--listen").arg(socket);
         let (ours, theirs) = UnixStream::pair().unwrap();
         command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
@@ -53,6 +73,14 @@ impl Server {
         std::io::Read::read_exact(process.stdout.as_mut().unwrap(), &mut answer).unwrap();
         assert_eq!(&answer, b"up\n");
         Self { process, life_line: Some(ours), dir }
+    }
+
+    /// Whether its guest was restored: by the words of its QEMU.
+    fn is_restored(&self) -> bool {
+        let id = self.process.id();
+        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let words = std::fs::read(format!("/proc/{}/cmdline", children.trim())).unwrap();
+        String::from_utf8_lossy(&words).contains("-incoming")
     }
 
     fn run(&self, program: &Path) -> (String, Option<i32>) {
@@ -91,7 +119,7 @@ fn a_guest_that_runs_already_sees_every_change_of_the_hosts_files() {
     }
     std::fs::create_dir(tool.parent().unwrap()).unwrap();
     std::fs::copy(&one, &tool).unwrap();
-    let server = Server::start(&tool);
+    let server = Server::start(&words(&tool, None));
     let settled = std::time::Instant::now() + std::time::Duration::from_secs(4);
     let said = |text: &str| (text.to_owned(), Some(0));
     // From the second time on it is held, once its time is old enough.
@@ -113,4 +141,67 @@ fn a_guest_that_runs_already_sees_every_change_of_the_hosts_files() {
     assert_eq!(server.run(&tool), said("two old"));
     std::fs::remove_file(dir.path().join("data")).unwrap();
     assert_eq!(server.run(&tool), said("two -"));
+}
+
+/// A restored guest has the time and the random numbers of the snapshot, unless it is given others.
+#[test]
+fn guests_from_one_snapshot_have_the_time_of_now_random_bytes_of_their_own_and_timers() {
+    if !boots(AARCH64) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("shows");
+    let source = "#include <stdio.h>\n#include <sys/random.h>\n#include <time.h>\n#include <unistd.h>\n\
+        int main(void) { unsigned long long some[2]; getrandom(some, sizeof some, 0); usleep(20000);\n\
+        printf(\"%llx%llx %lld\", some[0], some[1], (long long)time(0)); return 0; }\n";
+    if !compile("aarch64-linux-gnu-gcc", AARCH64, source, &program, &["-static"]) {
+        return;
+    }
+    let words = words(&program, None);
+    make_snapshot(&words);
+    let now = || i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+    let before = now();
+    let shown = [(), ()].map(|()| {
+        let server = Server::start(&words);
+        assert!(server.is_restored());
+        let (text, code) = server.run(&program);
+        assert_eq!(code, Some(0));
+        let (random, time) = text.split_once(' ').unwrap();
+        let time: i64 = time.parse().unwrap();
+        assert!((before - 1..=now() + 1).contains(&time), "{time} {before}");
+        random.to_owned()
+    });
+    assert_ne!(shown[0], shown[1]);
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_restored_is_thrown_away_and_the_system_booted() {
+    if !boots(AARCH64) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("ends");
+    if !compile("aarch64-linux-gnu-gcc", AARCH64, "int main(void) { return 7; }", &program, &["-static"]) {
+        return;
+    }
+    // A system of the test's own, without the snapshot of the one that it is a copy of.
+    let there = words(&program, None);
+    let kernel = Path::new(&there[there.iter().position(|word| word == "--kernel").unwrap() + 1]);
+    let own = dir.path().join("vm/aarch64").join(kernel.file_name().unwrap());
+    std::fs::create_dir_all(&own).unwrap();
+    for entry in std::fs::read_dir(kernel).unwrap().map(Result::unwrap) {
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), own.join(entry.file_name())).unwrap();
+        }
+    }
+    make_snapshot(&words(&program, Some(dir.path())));
+    let snapshots = || std::fs::read_dir(own.join("snapshots")).unwrap().map(|entry| entry.unwrap().path());
+    let state = snapshots().next().unwrap().join("state");
+    let file = std::fs::File::options().write(true).open(&state).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    let mut command = triplecheck();
+    command.args(["exec", "--emulator", "vm", "--"]).arg(&program);
+    let run = ran(with_cache(&mut command, Some(dir.path())));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(7), ""));
+    assert_eq!(snapshots().count(), 0);
 }

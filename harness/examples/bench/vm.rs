@@ -1,5 +1,5 @@
 //! What guest systems cost, for each that `triplecheck setup --vm` has made: a cold boot against the same kernel's bare
-//! boot, a further program in a running guest against the same program under user-mode emulation, and the memory of many
+//! boot, a restored snapshot against a cold boot, a further program in a running guest against the same program under user-mode emulation, and the memory of many
 //! guests at once against that of one.
 
 use std::io::{BufRead as _, BufReader};
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use triplecheck_emulators::vm::accelerators::Accelerator;
-use triplecheck_emulators::vm::machines::{SYSTEMS, Start, System};
+use triplecheck_emulators::vm::machines::{Memory, SYSTEMS, Start, System};
 use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
 use super::{Bench, Outcome, Samples, milliseconds, quiet, timed};
@@ -56,7 +56,7 @@ impl Bench {
         let mut is_any = false;
         for system in &SYSTEMS {
             let measured = self.subject(system).and_then(|subject| {
-                self.cold_boot(&subject)?;
+                self.starts(&subject)?;
                 self.further_cells(&subject)?;
                 self.memory(&subject)
             });
@@ -78,22 +78,47 @@ impl Bench {
     }
 
     /// From nothing to the end of the first program, against the time from the start of QEMU with the very same words and
-    /// kernel to the first line of a first process that loads no module, mounts nothing and has no program to run.
-    fn cold_boot(&self, subject: &Subject) -> Outcome {
-        let words = self.vm_words(&subject.programs[0].1)?;
-        let bare = self.bare(subject, &words)?;
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    /// kernel to the first line of a first process that loads no module, mounts nothing and has no program to run; and
+    /// the same with a system that is restored from its snapshot.
+    fn starts(&self, subject: &Subject) -> Outcome {
+        let restored_words = self.vm_words(&subject.programs[0].1)?;
+        let (bare, cold) = (self.bare(subject, &restored_words)?, self.cold(subject, &restored_words)?);
+        let place = restored_words.iter().position(|word| word == "--kernel").ok_or("no kernel")?;
+        let mut cold_words = restored_words.clone();
+        cold.to_str().ok_or("an odd name")?.clone_into(&mut cold_words[place + 1]);
+        let (mut colds, mut bares, mut restoreds) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.runs {
-            ours.push(timed(&mut command(&words))?);
-            theirs.push(bare_boot(subject.system, &words, &bare)?);
+            colds.push(timed(&mut command(&cold_words))?);
+            bares.push(bare_boot(subject.system, &restored_words, &bare)?);
+            restoreds.push(timed(&mut command(&restored_words))?);
         }
-        let (ours, theirs) = (Samples::sorted(&mut ours), Samples::sorted(&mut theirs));
+        let (colds, bares, restoreds) =
+            (Samples::sorted(&mut colds), Samples::sorted(&mut bares), Samples::sorted(&mut restoreds));
         println!(
-            "vm     {}: cold boot to the end of the first program {ours}, bare boot {theirs}: ratio {:.2}",
+            "vm     {}: cold boot to the end of the first program {colds}, bare boot {bares}: ratio {:.2}",
             subject.system.machine,
-            ours.median() / theirs.median()
+            colds.median() / bares.median()
+        );
+        println!(
+            "vm     {}: restored to the end of the first program {restoreds}: {:.1} times as fast as cold",
+            subject.system.machine,
+            colds.median() / restoreds.median()
         );
         Ok(())
+    }
+
+    /// A directory with the same system and without a snapshot of it.
+    fn cold(&self, subject: &Subject, words: &[String]) -> Fallible<PathBuf> {
+        let dir = self.work.join(format!("cold-{}", subject.system.machine));
+        std::fs::create_dir(&dir)?;
+        let kernel = Path::new(word(words, "--kernel")?);
+        for name in [KERNEL, INITRAMFS] {
+            std::os::unix::fs::symlink(kernel.join(name), dir.join(name))?;
+        }
+        if !kernel.join("snapshots").is_dir() {
+            return Err("there is no snapshot: `triplecheck setup --vm` makes it".into());
+        }
+        Ok(dir)
     }
 
     /// A directory with the same kernel and [`BARE_INIT`].
@@ -240,6 +265,8 @@ fn bare_boot(system: &System, words: &[String], dir: &Path) -> Fallible<f64> {
         port_fd: theirs.as_raw_fd(),
         share: Path::new("/"),
         memory_mib: MEMORY_MIB,
+        memory: Memory::Own,
+        monitor_fd: None,
     };
     let mut qemu = Command::new(word(words, "--qemu")?);
     qemu.args(system.words(&start)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());

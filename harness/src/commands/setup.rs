@@ -60,8 +60,7 @@ pub(crate) fn install_systems(directory: &Path, targets: &[Target], yes: bool) -
         }
     }
     if steps.is_empty() && systems.is_empty() {
-        say("the guest systems are there\n")?;
-        return Ok(0);
+        return make_snapshots(targets);
     }
     let mut text = String::from("to be done:\n");
     for (name, packages) in &steps {
@@ -100,10 +99,32 @@ pub(crate) fn install_systems(directory: &Path, targets: &[Target], yes: bool) -
         progress.step(&title);
         done(title, systems::make(&host, directory, system, &mut progress))?;
     }
-    if !failed {
+    Ok(make_snapshots(targets)?.max(if failed { 69 } else { 0 }))
+}
+
+/// Makes the snapshots that are missing, from which the systems of later runs are restored. Where one cannot be used, systems
+/// are booted: that is said, and is no failure.
+fn make_snapshots(targets: &[Target]) -> Result<u8> {
+    let mut progress = PlainProgress::new(std::io::stderr());
+    let mut status = 0;
+    for (system, words) in systems::without_snapshot(&super::host(), targets) {
+        let title = format!("make a snapshot of the guest system for {}", system.machine);
+        progress.step(&title);
+        match systems::make_snapshot(words) {
+            Ok(None) => {}
+            Ok(Some(why)) => {
+                say(&format!("guest systems for {} are booted each time: {why}\n", system.machine))?;
+            }
+            Err(why) => {
+                status = 69;
+                say(&format!("failed: {title}: {why}\n"))?;
+            }
+        }
+    }
+    if status == 0 {
         say("the guest systems are there\n")?;
     }
-    Ok(if failed { 69 } else { 0 })
+    Ok(status)
 }
 
 /// Sets up `targets` for what the project in `directory` wants of them; the exit status.

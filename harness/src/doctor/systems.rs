@@ -7,7 +7,8 @@ use triplecheck_emulators::vm::machines::System;
 use triplecheck_emulators::vm::{Survey, series, survey};
 
 use super::{Check, Health, SystemHealth};
-use crate::setup::systems::is_current;
+use crate::setup::systems::{is_current, snapshot_of};
+use crate::vm::snapshot::State;
 
 /// The systems that programs of `targets` would run in, as far as one was made.
 pub(super) fn examine(host: &dyn Host, targets: &[Target]) -> Vec<SystemHealth> {
@@ -24,13 +25,14 @@ pub(super) fn examine(host: &dyn Host, targets: &[Target]) -> Vec<SystemHealth> 
             for (release, current) in &mut survey.kernels {
                 *current = *current && is_current(host, system, release);
             }
-            health(system, survey)
+            let snapshot = Target::parse(system.triple).ok().and_then(|target| snapshot_of(host, &target));
+            health(system, survey, snapshot)
         })
         .collect()
 }
 
 /// What a survey means. Pure.
-fn health(system: &System, survey: Survey) -> SystemHealth {
+fn health(system: &System, survey: Survey, snapshot: Option<State>) -> SystemHealth {
     let mut checks = Vec::new();
     let mut fixes = Vec::new();
     let mut add = |what, health, text: String| checks.push(Check { what, health, text });
@@ -62,6 +64,18 @@ fn health(system: &System, survey: Survey) -> SystemHealth {
             fixes.push(setup(format!("@linux-{series}")));
         }
     }
+    match snapshot {
+        Some(State::Usable) => add("snapshot", Health::Good, "restored in the place of a boot".to_owned()),
+        // Nothing that could be done about it here: it is slower, and right.
+        Some(State::Unusable(why)) => {
+            add("snapshot", Health::Good, format!("none, so that it is booted for each run: {why}"));
+        }
+        Some(State::Missing) => {
+            add("snapshot", Health::Missing, "none, so that it is booted for each run".to_owned());
+            fixes.push(setup(String::new()));
+        }
+        Some(State::NotWanted) | None => {}
+    }
     SystemHealth { machine: system.machine, checks, fixes }
 }
 
@@ -78,18 +92,24 @@ mod tests {
             kvm: "there is no `/dev/kvm`".to_owned(),
             kernels: vec![("6.1.0-50".to_owned(), true), ("6.12.1".to_owned(), current)],
         };
-        let good = health(system, survey(true));
+        let good = health(system, survey(true), Some(State::Usable));
         assert!(good.fixes.is_empty() && good.checks.iter().all(|check| check.health == Health::Good));
         assert_eq!(good.checks[1].text, "tcg, not kvm: there is no `/dev/kvm`");
-        let stale = health(system, survey(false));
+        let unsaved = health(system, survey(true), Some(State::Missing));
+        assert_eq!(unsaved.fixes, ["triplecheck setup --vm s390x-unknown-linux-gnu"]);
+        let unusable =
+            health(system, survey(true), Some(State::Unusable("its timers stand still".to_owned())));
+        assert!(unusable.fixes.is_empty());
+        assert!(unusable.checks.last().unwrap().text.ends_with("its timers stand still"));
+        let stale = health(system, survey(false), None);
         assert_eq!(stale.fixes, ["triplecheck setup --vm s390x-unknown-linux-gnu@linux-6.12"]);
         assert_eq!(stale.checks[3].health, Health::Missing);
         let outdated = Survey {
             kernels: vec![("6.1.0-9".to_owned(), false), ("6.1.0-50".to_owned(), true)],
             ..survey(true)
         };
-        assert_eq!(health(system, outdated).checks.len(), 3);
+        assert_eq!(health(system, outdated, None).checks.len(), 3);
         let too_old = Survey { qemu: Err(("it is too old".to_owned(), Vec::new())), ..survey(true) };
-        assert_eq!(health(system, too_old).checks[0].health, Health::Broken);
+        assert_eq!(health(system, too_old, None).checks[0].health, Health::Broken);
     }
 }

@@ -4,10 +4,13 @@
 //! A system is a directory `vm/MACHINE/RELEASE` under the cache directory. It is made beside and renamed, so that one
 //! that is there is complete. It can be deleted at any time.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use triplecheck_emulators::host::Host;
+use triplecheck_emulators::launch::Kind;
+use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::target::Target;
 use triplecheck_emulators::vm::machines::System;
 use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
@@ -16,13 +19,16 @@ use super::{initramfs, kernels};
 use crate::toolchain::progress::Progress;
 use crate::toolchain::tool::Tool;
 use crate::toolchain::{Std, Toolchain};
-use crate::vm::{AGENT_SOURCES, agent_key};
+use crate::vm::{AGENT_SOURCES, Wanted, agent_key, snapshot};
 
 /// The file that says of which source the first process was compiled.
 const AGENT_KEY: &str = "agent";
 
 /// How long compiling the first process may take: one small file.
 const COMPILE_DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+/// How long a system may take to be booted, saved and restored, after others who do the same.
+const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(10 * 60);
 
 /// The systems that `targets` need and that are not there, or were made by an older triplecheck.
 pub fn missing(host: &dyn Host, targets: &[Target]) -> Vec<&'static System> {
@@ -48,6 +54,42 @@ pub(crate) fn is_current(host: &dyn Host, system: &System, release: &str) -> boo
 
 fn place(host: &dyn Host, system: &System) -> PathBuf {
     host.cache_dir().join("vm").join(system.machine)
+}
+
+/// The systems of `targets` that are there without a snapshot of theirs, as words for the command that makes it: which kernel and
+/// QEMU it is of depends on the lookup.
+pub fn without_snapshot(host: &dyn Host, targets: &[Target]) -> Vec<(&'static System, Vec<OsString>)> {
+    let mut found: Vec<(&System, Vec<OsString>)> = Vec::new();
+    for target in targets {
+        if let Some(wanted) = wanted(host, target)
+            && snapshot::state(&wanted) == snapshot::State::Missing
+            && found.iter().all(|(_, words)| *words != wanted.words())
+        {
+            found.push((wanted.system, wanted.words()));
+        }
+    }
+    found
+}
+
+/// What there is of the snapshot of a target's system, where there is a system.
+pub(crate) fn snapshot_of(host: &dyn Host, target: &Target) -> Option<snapshot::State> {
+    wanted(host, target).map(|wanted| snapshot::state(&wanted))
+}
+
+fn wanted(host: &dyn Host, target: &Target) -> Option<Wanted> {
+    let options = Options { emulator: Some(Kind::Vm), ..Options::default() };
+    match lookup(host, target, None, &options) {
+        Decision::Run(launch, _) => Wanted::of_words(&launch.prefix),
+        Decision::Cannot(..) => None,
+    }
+}
+
+/// Makes a system's snapshot. What it says is why none can be used.
+pub fn make_snapshot(words: Vec<OsString>) -> Result<Option<String>, String> {
+    let words = std::iter::once(snapshot::SUBCOMMAND.into()).chain(words);
+    let tool = Tool::new(crate::supervise::OWN_BINARY).args(words).deadline(SNAPSHOT_DEADLINE);
+    let said = tool.answer().map_err(|error| error.to_string())?;
+    Ok(Some(said.trim().to_owned()).filter(|said| !said.is_empty()))
 }
 
 /// Makes one system. The error is one sentence.
@@ -88,14 +130,13 @@ fn compile(host: &dyn Host, project_dir: &Path, system: &System, dir: &Path) -> 
     for (name, text) in AGENT_SOURCES {
         fs_err::write(dir.join(name), text).map_err(|error| error.to_string())?;
     }
-    let mut words: Vec<std::ffi::OsString> =
-        ["--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols"]
-            .into_iter()
-            .chain(["-Ctarget-feature=+crt-static", "--target", system.triple])
-            .map(Into::into)
-            .collect();
+    let mut words: Vec<OsString> = ["--edition=2021", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols"]
+        .into_iter()
+        .chain(["-Ctarget-feature=+crt-static", "--target", system.triple])
+        .map(Into::into)
+        .collect();
     if let Some(linker) = linker {
-        let mut word = std::ffi::OsString::from("-Clinker=");
+        let mut word = OsString::from("-Clinker=");
         word.push(linker);
         words.push(word);
     }

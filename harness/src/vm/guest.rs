@@ -13,13 +13,12 @@ use std::time::{Duration, SystemTime};
 
 use rustix::io::FdFlags;
 use triplecheck_emulators::vm::accelerators::Accelerator;
-use triplecheck_emulators::vm::machines::Start;
+use triplecheck_emulators::vm::machines::{Memory, Start};
 
 use super::Wanted;
+use super::monitor::Monitor;
+use super::snapshot::Snapshot;
 use super::wire::{self, Fields, kind};
-
-/// How much memory a guest has. It is taken from the host as it is used.
-const MEMORY_MIB: u32 = 1024;
 
 /// How long a system may take to boot: under a second of work on a fast machine, a hundred times that on a slow one that
 /// is busy.
@@ -28,6 +27,12 @@ const BOOT_DEADLINE: Duration = Duration::from_secs(120);
 /// How long a system may take to boot under KVM before it is believed that it never will: where KVM works, it takes a
 /// second.
 const KVM_BOOT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a restored system may take to answer: a tenth of a second of work.
+const RESTORE_DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long a system may take to sleep for a tenth of a second.
+const TIMERS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How many of the console's last lines are kept.
 const CONSOLE_LINES: usize = 60;
@@ -64,9 +69,21 @@ struct Console {
 }
 
 impl Guest {
+    /// Restores a system where there is a snapshot of it, or boots one. A snapshot from which no system comes up is
+    /// thrown away.
+    pub(super) fn come_up(wanted: &Wanted) -> Result<(Self, Option<String>), String> {
+        if let Some(snapshot) = Snapshot::of(wanted) {
+            match Self::restore(wanted, &snapshot) {
+                Ok(guest) => return Ok((guest, None)),
+                Err(_) => snapshot.discard(),
+            }
+        }
+        Self::boot(wanted)
+    }
+
     /// Boots a system and waits until its agent answers: once more under TCG where it did not under KVM, and then says
     /// why not. The error is one sentence.
-    pub(super) fn boot(wanted: &Wanted) -> Result<(Self, Option<String>), String> {
+    fn boot(wanted: &Wanted) -> Result<(Self, Option<String>), String> {
         let deadline = match wanted.accelerator {
             Accelerator::Tcg => return Ok((Self::boot_once(wanted, BOOT_DEADLINE)?, None)),
             Accelerator::Kvm => KVM_BOOT_DEADLINE,
@@ -81,36 +98,55 @@ impl Guest {
     }
 
     fn boot_once(wanted: &Wanted, deadline: Duration) -> Result<Self, String> {
-        let mut guest = Self::start(wanted)
-            .map_err(|error| format!("`{}` cannot be started: {error}", wanted.qemu.display()))?;
-        let hello = guest.greet(deadline);
-        match hello {
-            Ok(true) => Ok(guest),
-            Ok(false) => Err(format!("the guest system did not come up: {}", guest.end())),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let why = guest.end();
-                Err(format!("the guest system did not come up within {} s: {why}", deadline.as_secs()))
-            }
-            Err(error) => Err(format!("the guest system cannot be reached: {error}: {}", guest.end())),
-        }
+        let (mut guest, _) = Self::start(wanted, Memory::Own)?;
+        guest.greet(deadline)?;
+        guest.settle(deadline)?;
+        Ok(guest)
     }
 
-    fn start(wanted: &Wanted) -> io::Result<Self> {
+    /// A system that was just booted with its memory in a file, and has done nothing yet, and its QEMU's monitor.
+    pub(super) fn boot_into(wanted: &Wanted, memory: &Path) -> Result<(Self, Monitor), String> {
+        let (mut guest, monitor) = Self::start(wanted, Memory::Kept(memory))?;
+        guest.greet(BOOT_DEADLINE)?;
+        Ok((guest, monitor.ok_or("QEMU has no monitor")?))
+    }
+
+    /// A system as it was when the snapshot was made, with the time of now and random bytes of its own.
+    pub(super) fn restore(wanted: &Wanted, snapshot: &Snapshot) -> Result<Self, String> {
+        let (mut guest, monitor) = Self::start(wanted, Memory::Restored(&snapshot.memory()))?;
+        let restored = monitor.ok_or("QEMU has no monitor".to_owned()).and_then(|mut monitor| {
+            let state = fs_err::File::open(snapshot.state()).map_err(|error| error.to_string())?;
+            monitor.restore(&state)
+        });
+        if let Err(why) = restored {
+            return Err(format!("QEMU did not restore it: {why}: {}", guest.end()));
+        }
+        guest.settle(RESTORE_DEADLINE)?;
+        Ok(guest)
+    }
+
+    fn start(wanted: &Wanted, memory: Memory<'_>) -> Result<(Self, Option<Monitor>), String> {
+        Self::start_qemu(wanted, memory)
+            .map_err(|error| format!("`{}` cannot be started: {error}", wanted.qemu.display()))
+    }
+
+    fn start_qemu(wanted: &Wanted, memory: Memory<'_>) -> io::Result<(Self, Option<Monitor>)> {
         let (ours, theirs) = UnixStream::pair()?;
-        let start = Start {
-            accelerator: wanted.accelerator,
-            board: &wanted.board,
-            cpu: &wanted.cpu,
-            kernel: &wanted.kernel,
-            port_fd: theirs.as_raw_fd(),
-            share: Path::new("/"),
-            memory_mib: MEMORY_MIB,
-        };
-        // QEMU inherits this one descriptor. Nothing else is started by this process.
+        let monitor = if memory == Memory::Own { None } else { Some(UnixStream::pair()?) };
+        // QEMU inherits these descriptors. Nothing else is started by this process.
         rustix::io::fcntl_setfd(&theirs, FdFlags::empty())?;
+        if let Some((_, theirs)) = &monitor {
+            rustix::io::fcntl_setfd(theirs, FdFlags::empty())?;
+        }
+        let words = wanted.system.words(&Start {
+            port_fd: theirs.as_raw_fd(),
+            memory,
+            monitor_fd: monitor.as_ref().map(|(_, theirs)| theirs.as_raw_fd()),
+            ..wanted.start()
+        });
         #[expect(clippy::disallowed_methods, reason = "the one place where a guest system is started")]
         let mut command = std::process::Command::new(&wanted.qemu);
-        command.args(wanted.system.words(&start)).current_dir("/");
+        command.args(words).current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         crate::unix::die_with_parent(&mut command);
         let mut qemu = command.spawn()?;
@@ -121,21 +157,50 @@ impl Guest {
         if let Some(stderr) = qemu.stderr.take() {
             console.listen(stderr);
         }
-        Ok(Self { qemu, port: ours, console })
+        Ok((Self { qemu, port: ours, console }, monitor.map(|(ours, _)| Monitor::new(ours))))
     }
 
-    /// Waits for the agent's first word, and gives it the time and random bytes. False where QEMU ends instead.
-    fn greet(&mut self, deadline: Duration) -> io::Result<bool> {
-        self.port.set_read_timeout(Some(deadline))?;
-        let Some(frame) = wire::read(&mut self.port)? else { return Ok(false) };
-        self.port.set_read_timeout(None)?;
+    /// Waits for the agent's first word.
+    fn greet(&mut self, deadline: Duration) -> Result<(), String> {
+        self.expect(kind::HELLO, deadline)
+    }
+
+    /// Gives it the time and random bytes, and waits until it has them.
+    fn settle(&mut self, deadline: Duration) -> Result<(), String> {
         let mut seed = [0; SEED_BYTES];
-        rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())?;
+        let given = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty());
+        given.map_err(|error| format!("there are no random bytes: {error}"))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut fields = Fields::default();
         fields.number(now.as_secs()).number(u64::from(now.subsec_nanos())).bytes(&seed);
-        wire::write(&mut self.port, 0, kind::SETTLE, &fields.0)?;
-        Ok(frame.kind == kind::HELLO)
+        self.ask(kind::SETTLE, &fields.0, deadline)
+    }
+
+    /// Whether its timers run, which those of a restored system may not.
+    pub(super) fn prove_timers(&mut self) -> Result<(), String> {
+        self.ask(kind::TIMERS, &[], TIMERS_DEADLINE)
+    }
+
+    /// Asks, and waits for an answer of the same kind.
+    fn ask(&mut self, kind: u8, payload: &[u8], deadline: Duration) -> Result<(), String> {
+        let asked = wire::write(&mut self.port, 0, kind, payload);
+        asked.map_err(|error| format!("the guest system cannot be reached: {error}: {}", self.end()))?;
+        self.expect(kind, deadline)
+    }
+
+    /// Waits for a frame. The error says why the system ended, as far as that is known.
+    fn expect(&mut self, kind: u8, deadline: Duration) -> Result<(), String> {
+        let read = self.port.set_read_timeout(Some(deadline)).and_then(|()| wire::read(&mut self.port));
+        let frame = read.and_then(|frame| self.port.set_read_timeout(None).map(|()| frame));
+        match frame {
+            Ok(Some(frame)) if frame.kind == kind => Ok(()),
+            Ok(_) => Err(format!("the guest system did not come up: {}", self.end())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let why = self.end();
+                Err(format!("the guest system did not come up within {} s: {why}", deadline.as_secs()))
+            }
+            Err(error) => Err(format!("the guest system cannot be reached: {error}: {}", self.end())),
+        }
     }
 
     /// Ends it, and says from its last lines why it may have ended before.

@@ -70,7 +70,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
     if let Some(socket) = listen {
         watch(&owner, Some(socket.clone()));
     }
-    let (mut guest, not_kvm) = match Guest::boot(&wanted) {
+    let (mut guest, not_kvm) = match Guest::come_up(&wanted) {
         Ok(booted) => booted,
         Err(why) => return refuse(&why),
     };

@@ -24,7 +24,9 @@ pub(super) mod kind {
     pub(crate) const KILL: u8 = b'K';
     /// To the guest: what has changed of the files that it holds.
     pub(crate) const LAYER: u8 = b'L';
-    /// To the guest: the time, and random bytes.
+    /// To the guest: show that timers run. From the guest: they do.
+    pub(crate) const TIMERS: u8 = b'P';
+    /// To the guest: the time, and random bytes. From the guest: it has them.
     pub(crate) const SETTLE: u8 = b'T';
     /// From the guest: it is up; the kernel's release.
     pub(crate) const HELLO: u8 = b'H';
