@@ -308,6 +308,12 @@ fn act(port: c_int, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
         b'Q' => power_off(),
         b'L' => hot::change(&payload),
         b'R' => all.start(port, Waiting { id, order: payload, input: Vec::new(), ends: false }),
+        b'S' => {
+            let number = payload.first().copied().map_or(0, c_int::from);
+            if let Some(cell) = all.cells.iter().find(|cell| cell.id == Some(id) && !cell.is_over) {
+                unsafe { kill(cell.keeper, number) };
+            }
+        }
         b'K' => all.end(port, id),
         b'I' => all.input(id, payload),
         _ => {}

@@ -45,6 +45,9 @@ extern "C" {
     pub(crate) fn setsid() -> c_int;
     pub(crate) fn setpriority(which: c_int, who: u32, nice: c_int) -> c_int;
     pub(crate) fn setxattr(path: *const c_char, name: *const c_char, value: *const c_void, size: usize, flags: c_int) -> c_int;
+    pub(crate) fn getxattr(path: *const c_char, name: *const c_char, value: *mut c_void, size: usize) -> isize;
+    /// All but the first six fields are of no interest; each is a word (statvfs(3)).
+    pub(crate) fn statvfs(path: *const c_char, about: *mut [usize; 32]) -> c_int;
     pub(crate) fn mknod(path: *const c_char, mode: u32, device: u64) -> c_int;
     pub(crate) fn lchown(path: *const c_char, owner: u32, group: u32) -> c_int;
     pub(crate) fn utimensat(dir: c_int, path: *const c_char, times: *const TimeSpec, flags: c_int) -> c_int;

@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::ptr::{null, null_mut};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::linux::*;
 use crate::wire::{field, put, Fields};
@@ -209,13 +210,24 @@ fn keep(order: &Order<'_>, laid: Result<(), (String, i32)>, streams: [c_int; 3],
     }
     let Some(exec) = pipe() else { failed("pipe") };
     let killed_before = oom_kills();
+    for number in PASSED_ON {
+        unsafe { signal(number, pass_on as extern "C" fn(c_int) as usize) };
+    }
     let program = unsafe { fork() };
     if program < 0 {
         failed("fork");
     }
     if program == 0 {
+        for number in PASSED_ON {
+            unsafe { signal(number, 0) };
+        }
         unsafe { close(exec[0]) };
         become_program(order, streams, exec[1]);
+    }
+    // One that came before there was anybody to take it.
+    let early = EARLY.swap(0, Ordering::Relaxed);
+    if early != 0 {
+        unsafe { kill(-1, early) };
     }
     unsafe { close(exec[1]) };
     for stream in streams {
@@ -236,15 +248,35 @@ fn keep(order: &Order<'_>, laid: Result<(), (String, i32)>, streams: [c_int; 3],
         let stage = if failure[0] == b'd' { "enter the directory" } else { "execute" };
         report_failure(report, stage, i32::from_le_bytes([failure[1], failure[2], failure[3], failure[4]]));
     }
-    for root in &order.roots {
+    // What there is may be cut off anywhere.
+    let is_full = is_full();
+    for root in order.roots.iter().filter(|_| !is_full) {
         collect(report, Path::new(std::ffi::OsStr::from_bytes(root)));
     }
     let oom = u8::from(oom_kills() > killed_before);
     let (kind, code) = if status & 0x7f == 0 { (0, status >> 8 & 0xff) } else { (1, status & 0x7f) };
-    let mut record = vec![b'x', kind, oom];
+    let mut record = vec![b'x', kind, oom, u8::from(is_full)];
     record.extend_from_slice(&code.to_le_bytes());
     put(report, &record);
     unsafe { _exit(0) }
+}
+
+/// Signals that are for the program and all that it has started.
+const PASSED_ON: [c_int; 6] = [1, 2, 3, 10, 12, 15];
+
+static EARLY: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn pass_on(number: c_int) {
+    if unsafe { kill(-1, number) } != 0 {
+        EARLY.store(number, Ordering::Relaxed);
+    }
+}
+
+/// Whether nothing more can be written.
+fn is_full() -> bool {
+    let mut about = [0usize; 32];
+    // The fourth is the number of free blocks.
+    unsafe { statvfs(c"/cell".as_ptr(), &mut about) == 0 && about[3] == 0 }
 }
 
 fn report_failure(report: c_int, stage: &str, errno: i32) -> ! {
@@ -329,6 +361,15 @@ fn pointers(words: &[CString]) -> Vec<*const c_char> {
     words.iter().map(|word| word.as_ptr()).chain([null()]).collect()
 }
 
+/// Whether a directory took the place of one that the host has.
+fn is_made_anew(upper: &Path, path: &Path) -> bool {
+    let (upper, mut value) = (c(upper.as_os_str().as_bytes()), [0u8; 1]);
+    let name = c"trusted.overlay.opaque".as_ptr();
+    let count = unsafe { getxattr(upper.as_ptr(), name, value.as_mut_ptr().cast(), 1) };
+    // Every new directory says that it is opaque.
+    count == 1 && value == *b"y" && Path::new("/lower").join(path.strip_prefix("/").unwrap_or(path)).is_dir()
+}
+
 /// Reports what was changed below `root`: files and directories that were made, and what was removed.
 fn collect(report: c_int, root: &Path) {
     let upper = Path::new("/cell/upper").join(root.strip_prefix("/").unwrap_or(root));
@@ -340,7 +381,7 @@ fn collect(report: c_int, root: &Path) {
             let kind = about.file_type();
             let (word, data) = if kind.is_dir() {
                 pending.push(below.clone());
-                (b'd', Vec::new())
+                (if is_made_anew(&entry.path(), &root.join(&below)) { b'o' } else { b'd' }, Vec::new())
             } else if kind.is_symlink() {
                 let to = fs::read_link(entry.path()).unwrap_or_default();
                 (b'l', to.into_os_string().into_vec())

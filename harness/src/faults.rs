@@ -59,6 +59,7 @@ const MESSAGES: &[(Kind, &str, &str)] = &[
     (Kind::Vm, "did not come up", "the guest system did not boot"),
     (Kind::Vm, "is gone", "the guest system was lost"),
     (Kind::Vm, "the guest system ended", "the guest system ended before the program did"),
+    (Kind::Vm, "is full", "the guest system has no room for what the program wrote"),
     (Kind::Vm, "ran out of memory", "the guest system has too little memory"),
     (Kind::Vm, "lost the program", "the guest system lost the program"),
     (Kind::Vm, "cannot bring back", "what the program made could not be brought back"),

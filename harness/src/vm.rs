@@ -194,7 +194,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-5", "b620a686d0c40c67ea21f20a16c50ead4d339b5e1034b1032ff0d7083166c726");
+        let known = ("initramfs-6", "b081a6d0d7bebfadfb8ca1447a4d2084c9a673c73b72d412c8c26b5f71de55f5");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

@@ -6,6 +6,7 @@ mod support;
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -204,4 +205,72 @@ fn a_snapshot_that_cannot_be_restored_is_thrown_away_and_the_system_booted() {
     let run = ran(with_cache(&mut command, Some(dir.path())));
     assert_eq!((run.code, run.stderr.as_str()), (Some(7), ""));
     assert_eq!(snapshots().count(), 0);
+}
+
+/// Ends when it is asked to, fills its file system, or makes a directory anew.
+const ODD: &str = r#"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+static void say(const char *text) { if (write(1, text, strlen(text)) < 0) _exit(8); }
+static void asked(int number) { say(number == SIGTERM ? "asked\n" : "?"); _exit(9); }
+int main(int argc, char **argv) {
+    static char block[1 << 20];
+    if (!strcmp(argv[1], "waits")) { signal(SIGTERM, asked); say("waits\n"); for (;;) pause(); }
+    if (!strcmp(argv[1], "dies")) { say("waits\n"); for (;;) pause(); }
+    if (!strcmp(argv[1], "fills")) {
+        int fd = open("full", O_WRONLY | O_CREAT, 0644);
+        while (write(fd, block, sizeof block) > 0);
+        perror("write");
+        return 1;
+    }
+    remove("sub/old");
+    return rmdir("sub") || mkdir("sub", 0755) || open("sub/new", O_WRONLY | O_CREAT, 0644) < 0;
+}
+"#;
+
+#[test]
+fn what_a_program_is_asked_and_what_becomes_of_its_files_is_as_without_a_guest() {
+    if !boots(AARCH64) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("odd");
+    if !compile("aarch64-linux-gnu-gcc", AARCH64, ODD, &program, &["-static"]) {
+        return;
+    }
+    let server = Server::start(&words(&program, None));
+    let work = dir.path().join("work");
+    std::fs::create_dir_all(work.join("sub")).unwrap();
+    std::fs::write(work.join("sub/old"), "").unwrap();
+    let command = |word: &str| {
+        let mut command = triplecheck();
+        command.args(["exec", "--emulator", "vm", "--"]).arg(&program).arg(word).current_dir(&work);
+        command.env("TRIPLECHECK_VM_SERVERS", server.dir.path());
+        command
+    };
+    for (word, text, code, signal) in
+        [("waits", "waits\nasked\n", Some(9), None), ("dies", "waits\n", None, Some(15))]
+    {
+        let mut child = command(word).stdout(Stdio::piped()).spawn().unwrap();
+        let mut first = [0; 6];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!([&first, output.stdout.as_slice()].concat(), text.as_bytes());
+        assert_eq!((output.status.code(), output.status.signal()), (code, signal));
+    }
+    let run = ran(&mut command("makes"));
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+    assert!(work.join("sub/new").exists() && !work.join("sub/old").exists());
+    let run = ran(&mut command("fills"));
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("No space left on device\n"), "{}", run.stderr);
+    assert!(run.stderr.contains("triplecheck-vm: the guest system is full"), "{}", run.stderr);
+    assert!(!work.join("full").exists());
 }

@@ -353,12 +353,13 @@ impl<'a> Starter<'a> {
             stderr: &place.stderr,
             limits: Limits { deadline: start.deadline, grace: GRACE, output_bytes_max: OUTPUT_BYTES_MAX },
         };
+        let in_system = self.systems.enter(launch);
         let shown = self.run.board.sit(start.label.running(start.deadline, &place.stdout));
         let supervised = match self.nests.supervisors(self.run.host, planned, launch)? {
             Some(supervisors) => supervisors.run(&job, Some(self.run.stop)),
             None => supervise::run(&job, Some(self.run.stop)),
         };
-        drop(shown);
+        drop((shown, in_system));
         supervised.map_err(|error| {
             Error::world(format!("cannot supervise `{}`", start.program.display())).caused_by(error)
         })

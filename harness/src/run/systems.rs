@@ -6,20 +6,39 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use triplecheck_emulators::launch::{Kind, Launch};
+use triplecheck_emulators::vm::machines::SLOTS;
 
 use crate::vm::{Wanted, client};
 
 /// How often a system that ended is booted again in one run: one that a program brings down may be brought down by each.
 const BOOTS_MAX: usize = 20;
 
+/// How many programs are in a system at once: for a further one there is no share, and its time would pass while it waits.
+#[derive(Default)]
+struct Places {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A program's place in a system, until it is over.
+pub(super) struct Place(Arc<Places>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *self.0.taken.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.freed.notify_one();
+    }
+}
+
 /// Systems by the socket of their server.
 pub(super) struct Systems {
     /// Where servers listen.
     dir: PathBuf,
     known: Mutex<HashMap<PathBuf, Arc<Mutex<Known>>>>,
+    places: Mutex<HashMap<PathBuf, Arc<Places>>>,
     /// Why they are not under KVM, where they should have been.
     not_kvm: Mutex<Option<String>>,
 }
@@ -41,12 +60,25 @@ struct Running {
 
 impl Systems {
     pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, known: Mutex::default(), not_kvm: Mutex::default() }
+        Self { dir, known: Mutex::default(), places: Mutex::default(), not_kvm: Mutex::default() }
     }
 
     /// Where servers listen.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Waits for a place in the system that a launch needs, where it needs one.
+    pub(super) fn enter(&self, launch: &Launch) -> Option<Place> {
+        let wanted = Wanted::of_words(&launch.prefix).filter(|_| launch.emulator.kind == Kind::Vm)?;
+        let places = {
+            let mut all = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(wanted.socket(&self.dir)).or_default().clone()
+        };
+        let taken = places.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = places.freed.wait_while(taken, |taken| *taken >= SLOTS);
+        *free.unwrap_or_else(PoisonError::into_inner) += 1;
+        Some(Place(places))
     }
 
     /// Sees to it that the system that a launch needs is up. The second worker that asks waits for the first. The error is

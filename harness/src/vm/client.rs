@@ -1,14 +1,17 @@
 //! Stands for one program that runs in a guest system: its input, its output, what it made, and its end.
 
+mod files;
+mod signals;
+
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitCode, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{FileType, fstat, major, minor};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -16,9 +19,10 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use triplecheck_emulators::host::{Host as _, Kvm};
 use triplecheck_emulators::vm::accelerators::Accelerator;
 
-use super::wire::{self, Change, Ended, Fields, kind};
+use super::wire::{self, Ended, Fields, kind};
 use super::{SERVE_SUBCOMMAND, SERVERS_VARIABLE, VOICE, Wanted, Words};
 use crate::unix;
+use files::{bring_back, roots};
 
 /// The status with which a hook fails.
 const FAILED: u8 = 125;
@@ -220,8 +224,11 @@ fn run(words: &Words, stream: &UnixStream, passed: &mut [Passed; 2]) -> Result<E
     let order = order(words, slot, piped, &roots)?;
     wire::write(&mut &*stream, 0, kind::RUN, &order).map_err(lost)?;
     let (taken, more) = channel();
-    if piped && let Ok(stream) = stream.try_clone() {
-        std::thread::spawn(move || feed(stream, &more));
+    // Frames of several threads are written whole.
+    let writer = Arc::new(Mutex::new(stream.try_clone().map_err(lost)?));
+    signals::pass_on(writer.clone()).map_err(lost)?;
+    if piped {
+        std::thread::spawn(move || feed(&writer, &more));
     }
     let mut report = Vec::new();
     let [out, err] = passed;
@@ -249,11 +256,16 @@ fn run(words: &Words, stream: &UnixStream, passed: &mut [Passed; 2]) -> Result<E
     if [out, err].iter().any(|passed| passed.at < passed.bytes.len()) {
         return Err(differs());
     }
-    let (changes, ended) = wire::report(&report)
+    let (changes, ended, is_full) = wire::report(&report)
         .ok_or_else(|| failure("the guest system lost the program: what watches it there was killed"))?;
     for change in &changes {
         bring_back(change, &roots)
             .map_err(|error| failure(format!("cannot bring back what the program made: {error}")))?;
+    }
+    if is_full {
+        say(
+            "the guest system is full: it has no more room for what programs write, and nothing is brought back",
+        );
     }
     Ok(ended)
 }
@@ -289,14 +301,15 @@ fn pass(to: &mut impl io::Write, bytes: &[u8]) {
 }
 
 /// Sends standard input, a piece whenever the last one was taken.
-fn feed(mut stream: UnixStream, taken: &Receiver<()>) {
+fn feed(stream: &Mutex<UnixStream>, taken: &Receiver<()>) {
     let mut buffer = vec![0; CHUNK_BYTES];
     loop {
         let count = io::stdin().lock().read(&mut buffer).unwrap_or(0);
-        if wire::write(&mut stream, 0, kind::INPUT, &buffer[..count]).is_err()
-            || count == 0
-            || taken.recv().is_err()
-        {
+        let written = {
+            let stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+            wire::write(&mut &*stream, 0, kind::INPUT, &buffer[..count])
+        };
+        if written.is_err() || count == 0 || taken.recv().is_err() {
             return;
         }
     }
@@ -306,14 +319,6 @@ fn stdin_is_null() -> bool {
     let Ok(about) = fstat(rustix::stdio::stdin()) else { return true };
     let device = (major(about.st_rdev), minor(about.st_rdev));
     FileType::from_raw_mode(about.st_mode) == FileType::CharacterDevice && device == (1, 3)
-}
-
-/// The directories from which what the program made is brought back: where it is, and where it may put what it wants.
-fn roots() -> Vec<PathBuf> {
-    let mut roots: Vec<PathBuf> = std::env::current_dir().into_iter().collect();
-    let tmp = std::env::var_os("TMPDIR").and_then(|tmp| fs_err::canonicalize(tmp).ok());
-    roots.extend(tmp.filter(|tmp| roots.iter().all(|root| !tmp.starts_with(root))));
-    roots
 }
 
 fn order(words: &Words, slot: u32, piped: bool, roots: &[PathBuf]) -> Result<Vec<u8>, Failure> {
@@ -358,33 +363,4 @@ fn links_over(sysroot: &Path) -> Vec<PathBuf> {
         }
     }
     links
-}
-
-/// Does on the host what the program did below its directories.
-fn bring_back(change: &Change, roots: &[PathBuf]) -> io::Result<()> {
-    let path = PathBuf::from(OsString::from_vec(change.path.clone()));
-    let is_plain = path.components().all(|part| part != std::path::Component::ParentDir);
-    if !is_plain || !roots.iter().any(|root| path.starts_with(root)) {
-        return Err(io::Error::other(format!("`{}` is not where the program was", path.display())));
-    }
-    let there = fs_err::symlink_metadata(&path).ok();
-    match (change.kind, &there) {
-        (b'w', None) => return Ok(()),
-        (b'd', Some(there)) if there.is_dir() => {}
-        (b'd' | b'w' | b'l', Some(there)) if there.is_dir() => fs_err::remove_dir_all(&path)?,
-        (b'r', Some(there)) if there.is_file() => {}
-        (_, Some(_)) => fs_err::remove_file(&path)?,
-        (_, None) => {}
-    }
-    match change.kind {
-        b'd' if there.is_none_or(|there| !there.is_dir()) => fs_err::create_dir(&path)?,
-        b'l' => {
-            let to = PathBuf::from(OsString::from_vec(change.data.clone()));
-            return fs_err::os::unix::fs::symlink(to, &path);
-        }
-        b'r' => fs_err::write(&path, &change.data)?,
-        b'w' => return Ok(()),
-        _ => {}
-    }
-    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(change.mode & 0o7777))
 }

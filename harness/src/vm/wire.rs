@@ -20,6 +20,8 @@ pub(super) mod kind {
     pub(crate) const RUN: u8 = b'R';
     /// To the guest: input; without bytes, its end. From the guest: the input was taken, more may come.
     pub(crate) const INPUT: u8 = b'I';
+    /// To the guest: send this signal to all processes of the cell.
+    pub(crate) const SIGNAL: u8 = b'S';
     /// To the guest: end this cell.
     pub(crate) const KILL: u8 = b'K';
     /// To the guest: what has changed of the files that it holds.
@@ -121,8 +123,8 @@ pub(super) struct Change {
     pub(super) data: Vec<u8>,
 }
 
-/// The keeper's report; `None` where it is not complete, as when the keeper was killed.
-pub(super) fn report(bytes: &[u8]) -> Option<(Vec<Change>, Ended)> {
+/// The keeper's report, and whether there was no room left for what the program wrote; `None` where it is not complete, as when the keeper was killed.
+pub(super) fn report(bytes: &[u8]) -> Option<(Vec<Change>, Ended, bool)> {
     let mut reader = Reader(bytes);
     let mut changes = Vec::new();
     loop {
@@ -134,19 +136,20 @@ pub(super) fn report(bytes: &[u8]) -> Option<(Vec<Change>, Ended)> {
                 data: reader.bytes()?.to_vec(),
             }),
             b'x' => {
-                let (signalled, out_of_memory) = (reader.byte()? == 1, reader.byte()? == 1);
+                let signalled = reader.byte()? == 1;
+                let (out_of_memory, is_full) = (reader.byte()? == 1, reader.byte()? == 1);
                 let code = reader.int()?;
                 let ended = if signalled {
                     Ended::Signalled { signal: code, out_of_memory }
                 } else {
                     Ended::Exited(code)
                 };
-                return Some((changes, ended));
+                return Some((changes, ended, is_full));
             }
             b'f' => {
                 let errno = reader.int()?;
                 let stage = String::from_utf8_lossy(reader.bytes()?).into_owned();
-                return Some((changes, Ended::NotStarted { stage, errno }));
+                return Some((changes, Ended::NotStarted { stage, errno }, false));
             }
             _ => return None,
         }
@@ -207,11 +210,11 @@ mod tests {
         let mut bytes = vec![b'c', b'r', 0xa4, 0x81, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, b'f'];
         bytes.extend([2, 0, 0, 0, 0, 0, 0, 0, b'h', b'i']);
         assert_eq!(report(&bytes), None);
-        bytes.extend([b'x', 1, 0, 9, 0, 0, 0]);
-        let (changes, ended) = report(&bytes).unwrap();
+        bytes.extend([b'x', 1, 0, 1, 9, 0, 0, 0]);
+        let (changes, ended, is_full) = report(&bytes).unwrap();
         assert_eq!((changes[0].path.as_slice(), changes[0].data.as_slice()), (&b"f"[..], &b"hi"[..]));
         assert_eq!(changes[0].mode, 0o100_644);
-        assert_eq!(ended, Ended::Signalled { signal: 9, out_of_memory: false });
+        assert_eq!((ended, is_full), (Ended::Signalled { signal: 9, out_of_memory: false }, true));
         for end in 0..bytes.len() {
             assert_eq!(report(&bytes[..end]), None);
         }
