@@ -254,6 +254,15 @@ impl Cells {
         pending.extend(bytes);
     }
 
+    /// Gives up what was prepared before a directory became another one.
+    fn prepare_anew(&mut self) {
+        for cell in self.cells.iter_mut().filter(|cell| cell.id.is_none()) {
+            unsafe { kill(cell.keeper, SIGKILL) };
+            // It takes no order any more; the next one for its slot waits until it is gone.
+            cell.is_over = true;
+        }
+    }
+
     /// Ends a program; one that is over already, or never began, is over.
     fn end(&mut self, port: c_int, id: u32) {
         self.waiting.retain(|waiting| waiting.id != id);
@@ -306,7 +315,12 @@ fn act(port: c_int, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
             send(port, 0, b'P', &[]);
         }
         b'Q' => power_off(),
-        b'L' => hot::change(&payload),
+        b'L' => {
+            hot::change(&payload);
+            if hot::takes_away(&payload) {
+                all.prepare_anew();
+            }
+        }
         b'R' => all.start(port, Waiting { id, order: payload, input: Vec::new(), ends: false }),
         b'S' => {
             let number = payload.first().copied().map_or(0, c_int::from);

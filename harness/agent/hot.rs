@@ -15,6 +15,12 @@ pub(crate) const TREE: &str = "/store/tree";
 /// Files are written here and renamed, so that one in the layer is whole.
 const SCRATCH: &str = "/store/scratch";
 
+/// What is mounted in every root.
+const OWN: [&str; 3] = ["dev", "proc", "sys"];
+
+/// How many directories are looked into before a program.
+const LOOKS_MAX: usize = 60;
+
 /// The share from which they are taken. Nothing of it is cached.
 const SHARE: &str = "/store/share";
 
@@ -26,7 +32,7 @@ pub(crate) fn make() {
     for dir in [TREE, SHARE] {
         let _ = fs::create_dir(dir);
     }
-    for name in ["dev", "proc", "sys"] {
+    for name in OWN {
         let dir = Path::new(TREE).join(name);
         let _ = fs::create_dir(&dir);
         let dir = c(dir.as_os_str().as_bytes());
@@ -66,6 +72,28 @@ pub(crate) fn change(payload: &[u8]) {
     for (at, about) in directories.iter().rev() {
         describe(at, about, false);
     }
+}
+
+/// Has a new root find the directories of the layer on the host, which takes a question each, before a program asks.
+/// Whoever has found them must not be used once one of them is another: see [`takes_away`].
+pub(crate) fn look_ahead(root: &Path) {
+    let mut pending = std::collections::VecDeque::from([PathBuf::new()]);
+    for _ in 0..LOOKS_MAX {
+        let Some(below) = pending.pop_front() else { return };
+        for entry in fs::read_dir(Path::new(TREE).join(&below)).into_iter().flatten().flatten() {
+            let is_own = below.as_os_str().is_empty() && OWN.iter().any(|own| entry.file_name() == *own);
+            if !is_own && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                let below = below.join(entry.file_name());
+                let _ = fs::symlink_metadata(root.join(&below));
+                pending.push_back(below);
+            }
+        }
+    }
+}
+
+/// Whether a change takes something out of the layer.
+pub(crate) fn takes_away(payload: &[u8]) -> bool {
+    payload.first() == Some(&b'x')
 }
 
 fn remove(at: &Path) {

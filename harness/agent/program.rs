@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use crate::hot;
 use crate::linux::*;
 use crate::wire::{field, put, Fields};
 
@@ -84,12 +85,17 @@ pub(crate) fn prepare(slot: u64, urgent: bool) -> Option<Cell> {
             unsafe { setpriority(0, 0, 19) };
         }
         let laid = lay_out(slot);
+        hot::look_ahead(Path::new("/cell/root"));
+        let killed_before = oom_kills();
+        // The root of its mounts, and not only its own: nobody may make a user's namespace from within another root.
+        // What this process opens by name is still below it.
+        let moved = laid.and_then(|()| take_root());
         let payload = read_all(ours[0]);
         if payload.is_empty() {
             unsafe { _exit(0) };
         }
         unsafe { setpriority(0, 0, 0) };
-        keep(&Order::read(&payload), laid, [ours[1], ours[2], ours[3]], ours[4]);
+        keep(&Order::read(&payload), moved, killed_before, [ours[1], ours[2], ours[3]], ours[4]);
     }
     unsafe {
         for end in [stdout[1], stderr[1], report[1], stdin[0], order[0]] {
@@ -194,7 +200,13 @@ fn clone_into_namespaces() -> c_int {
 }
 
 /// The first process of the namespaces, once it has its order: starts the program, reports.
-fn keep(order: &Order<'_>, laid: Result<(), (String, i32)>, streams: [c_int; 3], report: c_int) -> ! {
+fn keep(
+    order: &Order<'_>,
+    laid: Result<(), (String, i32)>,
+    killed_before: u64,
+    streams: [c_int; 3],
+    report: c_int,
+) -> ! {
     let failed = |stage: &str| -> ! {
         let error = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
         report_failure(report, stage, error)
@@ -209,7 +221,6 @@ fn keep(order: &Order<'_>, laid: Result<(), (String, i32)>, streams: [c_int; 3],
         }
     }
     let Some(exec) = pipe() else { failed("pipe") };
-    let killed_before = oom_kills();
     for number in PASSED_ON {
         unsafe { signal(number, pass_on as extern "C" fn(c_int) as usize) };
     }
@@ -253,7 +264,8 @@ fn keep(order: &Order<'_>, laid: Result<(), (String, i32)>, streams: [c_int; 3],
     for root in order.roots.iter().filter(|_| !is_full) {
         collect(report, Path::new(std::ffi::OsStr::from_bytes(root)));
     }
-    let oom = u8::from(oom_kills() > killed_before);
+    let was_killed = status & 0x7f == SIGKILL;
+    let oom = u8::from(was_killed && oom_kills() > killed_before);
     let (kind, code) = if status & 0x7f == 0 { (0, status >> 8 & 0xff) } else { (1, status & 0x7f) };
     let mut record = vec![b'x', kind, oom, u8::from(is_full)];
     record.extend_from_slice(&code.to_le_bytes());
@@ -312,7 +324,7 @@ fn lay_out(slot: u64) -> Result<(), (String, i32)> {
     }
     let options = format!(
         "lowerdir=/cell/links:{}:/lower,upperdir=/cell/upper,workdir=/cell/work,xino=off",
-        crate::hot::TREE
+        hot::TREE
     );
     need(mounted("cell", "/cell/root", "overlay", 0, &options), "mount the overlay")?;
     need(mounted("/dev", "/cell/root/dev", "", MS_BIND | MS_REC, ""), "mount /dev")?;
@@ -322,6 +334,16 @@ fn lay_out(slot: u64) -> Result<(), (String, i32)> {
     Ok(())
 }
 
+/// Makes the overlay the root of all mounts here, and this process's working directory.
+fn take_root() -> Result<(), (String, i32)> {
+    let [root, here, there] = [c("/cell/root"), c("."), c("/")];
+    let done = unsafe {
+        chdir(root.as_ptr()) == 0 && mount(here.as_ptr(), there.as_ptr(), null(), MS_MOVE, null()) == 0
+    };
+    let errno = || std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    if done { Ok(()) } else { Err(("take the root".to_owned(), errno())) }
+}
+
 fn become_program(order: &Order<'_>, streams: [c_int; 3], exec: c_int) -> ! {
     let failed = |stage: u8| -> ! {
         let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0).to_le_bytes();
@@ -329,17 +351,11 @@ fn become_program(order: &Order<'_>, streams: [c_int; 3], exec: c_int) -> ! {
         unsafe { _exit(127) }
     };
     let _ = fs::write("/proc/self/oom_score_adj", "0");
-    let root = c("/cell/root");
     let [cwd, program] = [c(order.cwd), c(order.program)];
     let argv: Vec<CString> = order.argv.iter().map(|word| c(*word)).collect();
     let env: Vec<CString> = order.env.iter().map(|word| c(*word)).collect();
     unsafe {
-        // The root of its mounts, and not only its own: nobody may make a user's namespace from within another root.
-        let [here, there] = [c("."), c("/")];
-        let moved = chdir(root.as_ptr()) == 0
-            && mount(here.as_ptr(), there.as_ptr(), null(), MS_MOVE, null()) == 0
-            && chroot(here.as_ptr()) == 0;
-        if !moved || chdir(cwd.as_ptr()) != 0 {
+        if chroot(c".".as_ptr()) != 0 || chdir(cwd.as_ptr()) != 0 {
             failed(b'd');
         }
         let null = open(c"/dev/null".as_ptr(), O_RDWR | O_CLOEXEC);

@@ -194,7 +194,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-6", "b081a6d0d7bebfadfb8ca1447a4d2084c9a673c73b72d412c8c26b5f71de55f5");
+        let known = ("initramfs-7", "1f2fd708cb723c90ae9152fced5be4d99ec2b3d8320dc792c5299256b4ac48a2");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,
