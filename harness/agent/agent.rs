@@ -341,12 +341,14 @@ fn sleep_often() {
     }
 }
 
-/// Sets the clock to the host's and fills the pool of random numbers: a restored system has neither of its own.
+/// Takes the host's time and name, and fills the pool of random numbers: a restored system has neither of its own.
 fn settle(payload: &[u8]) {
     let mut fields = Fields(payload);
     let seconds = fields.number() as i64;
     let nanoseconds = fields.number() as i64;
     let entropy = fields.bytes();
+    let name = fields.bytes();
+    unsafe { sethostname(name.as_ptr().cast(), name.len()) };
     unsafe { clock_settime(0, &TimeSpec { seconds, nanoseconds }) };
     let mut pool = Vec::new();
     pool.extend_from_slice(&(entropy.len() as i32 * 8).to_ne_bytes());

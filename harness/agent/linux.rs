@@ -42,6 +42,8 @@ extern "C" {
     pub(crate) fn setgroups(count: usize, groups: *const u32) -> c_int;
     pub(crate) fn setgid(group: u32) -> c_int;
     pub(crate) fn setuid(user: u32) -> c_int;
+    pub(crate) fn prlimit64(pid: c_int, resource: u32, new: *const u64, old: *mut u64) -> c_int;
+    pub(crate) fn sethostname(name: *const c_char, length: usize) -> c_int;
     pub(crate) fn setsid() -> c_int;
     pub(crate) fn setpriority(which: c_int, who: u32, nice: c_int) -> c_int;
     pub(crate) fn setxattr(path: *const c_char, name: *const c_char, value: *const c_void, size: usize, flags: c_int) -> c_int;
@@ -71,7 +73,11 @@ pub(crate) const AT_FDCWD: c_int = -100;
 pub(crate) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
 pub(crate) const SIGKILL: c_int = 9;
 pub(crate) const SIGPIPE: c_int = 13;
-pub(crate) const NEW_NAMESPACES: c_long = 0x0002_0000 | 0x2000_0000 | 0x0800_0000;
+/// Those of mounts, processes, System V's objects, and the host's name.
+pub(crate) const NEW_NAMESPACES: c_long = 0x0002_0000 | 0x2000_0000 | 0x0800_0000 | 0x0400_0000;
+pub(crate) const RLIMIT_NOFILE: u32 = 7;
+/// `fs.nr_open`, beyond which no limit may be.
+pub(crate) const NOFILE_MAX: u64 = 1 << 20;
 pub(crate) const SIGCHLD: c_int = 17;
 /// The same on all machines, as all calls since Linux 5.1.
 pub(crate) const SYS_CLOSE_RANGE: c_long = 436;

@@ -40,6 +40,11 @@ struct Order<'a> {
     umask: u32,
     user: u32,
     group: u32,
+    groups: Vec<u32>,
+    /// Numbers of limits, with what holds and what may.
+    limits: Vec<(u32, [u64; 2])>,
+    /// A bit for each signal that is ignored, the first for signal 1.
+    ignored: u64,
     cwd: &'a [u8],
     /// Names in the root, and where they lead.
     links: Vec<&'a [u8]>,
@@ -63,6 +68,9 @@ impl<'a> Order<'a> {
             umask: fields.number() as u32,
             user: fields.number() as u32,
             group: fields.number() as u32,
+            groups: (0..fields.number()).map(|_| fields.number() as u32).collect(),
+            limits: (0..fields.number()).map(|_| (fields.number() as u32, [fields.number(), fields.number()])).collect(),
+            ignored: fields.number(),
             cwd: fields.bytes(),
             links: fields.list(),
             roots: fields.list(),
@@ -362,15 +370,31 @@ fn become_program(order: &Order<'_>, streams: [c_int; 3], exec: c_int) -> ! {
         dup2(if order.piped { streams[0] } else { null }, 0);
         dup2(streams[1], 1);
         dup2(streams[2], 2);
-        signal(SIGPIPE, 0);
+        for number in 1..=31 {
+            signal(number, usize::from(order.ignored >> (number - 1) & 1 == 1));
+        }
         setsid();
         umask(order.umask);
-        if setgroups(0, null_mut()) != 0 || setgid(order.group) != 0 || setuid(order.user) != 0 {
+        for (resource, limit) in &order.limits {
+            // One beyond what this kernel allows at most leaves that.
+            let _ = limited(*resource, *limit);
+        }
+        if setgroups(order.groups.len(), order.groups.as_ptr()) != 0 || setgid(order.group) != 0 || setuid(order.user) != 0 {
             failed(b'd');
         }
         execve(program.as_ptr(), pointers(&argv).as_ptr(), pointers(&env).as_ptr());
     }
     failed(b'x')
+}
+
+/// Sets a limit of this process; descriptors beyond the kernel's own limit are that many.
+fn limited(resource: u32, [current, maximum]: [u64; 2]) -> bool {
+    let most = match resource {
+        RLIMIT_NOFILE => NOFILE_MAX,
+        _ => u64::MAX,
+    };
+    let limit = [current.min(most), maximum.min(most)];
+    unsafe { prlimit64(0, resource, limit.as_ptr(), null_mut()) == 0 }
 }
 
 fn pointers(words: &[CString]) -> Vec<*const c_char> {

@@ -32,7 +32,9 @@ mod terminal;
 pub(crate) use guard::{
     act_by_default, become_stream, close_all_but, die_with, every_signal, send, take_signal,
 };
-pub(crate) use hook::{Fork, environment, execute, fork, leave, restore_signals, started_by_binfmt, unshare};
+pub(crate) use hook::{
+    Fork, began_ignored, environment, execute, fork, leave, restore_signals, started_by_binfmt, unshare,
+};
 pub(crate) use inside::work_inside;
 pub(crate) use kvm::Processor;
 pub(crate) use system::{die_of, die_with_parent};

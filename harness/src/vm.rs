@@ -16,6 +16,7 @@
 pub mod client;
 mod guest;
 mod hot;
+mod inherited;
 pub mod kvm;
 mod monitor;
 mod serve;
@@ -194,7 +195,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-7", "1f2fd708cb723c90ae9152fced5be4d99ec2b3d8320dc792c5299256b4ac48a2");
+        let known = ("initramfs-8", "b92fe5f432ff2e966990a3d0f83b1f9131ff76edabe9d6c46101c3b4bd293b8d");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

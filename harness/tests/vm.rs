@@ -34,6 +34,7 @@ const ODD: &str = r#"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 int main(int argc, char **argv) {
@@ -41,6 +42,10 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) printf("<%s>", argv[i]);
     printf("%s|%s|", getenv("ODD") ? getenv("ODD") : "", getenv("TRIPLECHECK_VM_SERVERS") ? "seen" : "hidden");
     printf("%s|", strrchr(getcwd(cwd, sizeof cwd), '/'));
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    gethostname(cwd, sizeof cwd);
+    printf("%d files|%s|%s|", (int)files.rlim_cur, cwd, signal(SIGHUP, SIG_IGN) == SIG_IGN ? "SIGHUP ignored" : "");
     for (int c; (c = getchar()) != EOF;) printf("%02x", c);
     fputs("to stderr", stderr);
     fflush(stdout);
@@ -72,14 +77,24 @@ fn a_program_in_a_guest_has_all_that_it_is_given_and_gives_it_back() {
     std::fs::create_dir(&work).unwrap();
     std::fs::write(work.join("old"), "").unwrap();
     for (word, code, signal) in [("", Some(42), None), ("segv", None, Some(11))] {
-        let mut command = triplecheck();
+        #[expect(clippy::disallowed_methods, reason = "a shell sets what the program is to inherit")]
+        let mut command = std::process::Command::new("sh");
+        command.args([
+            "-c",
+            "ulimit -n 300; trap '' HUP; exec \"$@\"",
+            "sh",
+            env!("CARGO_BIN_EXE_triplecheck"),
+        ]);
         command.args(["exec", "--emulator", "vm", "--", "../odd", word, "b c", "--"]).current_dir(&work);
         command.env("ODD", "x=\n").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(b"\0\xff\n").unwrap();
         let output = child.wait_with_output().unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
-        assert_eq!(stdout, format!("<{word}><b c><-->x=\n|hidden|/a work|00ff0a|{}", written()));
+        let inherited =
+            format!("300 files|{}|SIGHUP ignored", rustix::system::uname().nodename().to_str().unwrap());
+        let written = written();
+        assert_eq!(stdout, format!("<{word}><b c><-->x=\n|hidden|/a work|{inherited}|00ff0a|{written}"));
         assert_eq!(String::from_utf8_lossy(&output.stderr), "to stderr");
         assert_eq!((output.status.code(), output.status.signal()), (code, signal));
     }

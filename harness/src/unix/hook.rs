@@ -90,6 +90,14 @@ pub(crate) fn restore_signals() {
     Beginning::of_this_process().restore_signals();
 }
 
+/// Whether a signal was ignored when this process was started.
+pub(crate) fn began_ignored(signal: c_int) -> bool {
+    match CHANGED.into_iter().find(|(changed, _)| *changed == signal) {
+        Some((_, bit)) => Beginning::of_this_process().0 & bit != 0,
+        None => super::is_ignored(signal),
+    }
+}
+
 /// The environment as it was given to this process: every entry, in its order, byte for byte.
 pub(crate) fn environment() -> Vec<OsString> {
     let mut entries = Vec::new();

@@ -335,11 +335,7 @@ fn order(words: &Words, slot: u32, piped: bool, roots: &[PathBuf]) -> Result<Vec
         .collect();
     let mut fields = Fields::default();
     fields.number(slot.into()).number(piped.into());
-    let mask = rustix::process::umask(rustix::fs::Mode::empty());
-    rustix::process::umask(mask);
-    fields.number(mask.bits().into());
-    fields.number(rustix::process::geteuid().as_raw().into());
-    fields.number(rustix::process::getegid().as_raw().into());
+    super::inherited::write(&mut fields);
     fields.bytes(cwd.as_os_str().as_bytes());
     let links = words.sysroot.as_deref().map(links_over).unwrap_or_default();
     fields.list(links.iter().map(|path| path.as_os_str().as_bytes()));

@@ -165,7 +165,7 @@ impl Guest {
         self.expect(kind::HELLO, deadline)
     }
 
-    /// Gives it the time and random bytes, and waits until it has them.
+    /// Gives it the time, random bytes and this machine's name, and waits until it has them.
     fn settle(&mut self, deadline: Duration) -> Result<(), String> {
         let mut seed = [0; SEED_BYTES];
         let given = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty());
@@ -173,6 +173,7 @@ impl Guest {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut fields = Fields::default();
         fields.number(now.as_secs()).number(u64::from(now.subsec_nanos())).bytes(&seed);
+        fields.bytes(rustix::system::uname().nodename().to_bytes());
         self.ask(kind::SETTLE, &fields.0, deadline)
     }
 
