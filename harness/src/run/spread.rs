@@ -108,7 +108,8 @@ pub(super) fn slowness(kind: Option<Kind>) -> u64 {
         Some(Kind::Native) => 1,
         Some(Kind::Wine) => 2,
         Some(Kind::QemuUser | Kind::Custom | Kind::Remote) | None => 9,
-        Some(Kind::Wasi | Kind::QemuSystem | Kind::Vm) => 30,
+        Some(Kind::Vm) => 12,
+        Some(Kind::Wasi | Kind::QemuSystem) => 30,
     }
 }
 
