@@ -7,6 +7,7 @@ use triplecheck_emulators::lookup::{Decision, Options, Reason, lookup};
 use triplecheck_emulators::machine::Machine;
 use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
+use triplecheck_emulators::vm::INITRAMFS;
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::System;
 use triplecheck_emulators::vm::survey;
@@ -23,7 +24,7 @@ fn host() -> TableHost {
 
 fn with_kernels(mut host: TableHost) -> TableHost {
     for release in ["6.1.0-50", "6.12.117+deb13", "6.2.0-1"] {
-        for file in ["kernel", "initramfs-3"] {
+        for file in ["kernel", INITRAMFS] {
             host = host.file(&format!("/cache/vm/s390x/{release}/{file}"));
         }
     }

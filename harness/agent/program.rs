@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_long, CString};
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,9 @@ pub(crate) struct Cell {
     /// The keeper is gone, and its namespaces with it.
     pub(crate) is_reaped: bool,
 }
+
+/// The largest file that is brought back: one that has holes may seem larger than everything else.
+const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// What is to be run.
 struct Order<'a> {
@@ -326,7 +330,8 @@ fn lay_out(slot: u64) -> Result<(), (String, i32)> {
     need(mounted("none", "/", "", MS_REC | MS_PRIVATE, ""), "make mounts private")?;
     let options = "trans=virtio,version=9p2000.L,msize=262144,cache=loose,access=any";
     need(mounted(&format!("share{slot}"), "/lower", "9p", MS_RDONLY, options), "mount the share")?;
-    need(mounted("cell", "/cell", "tmpfs", 0, "mode=755"), "mount a tmpfs")?;
+    // The files of programs are in memory, which they may not take from the programs as a whole.
+    need(mounted("cell", "/cell", "tmpfs", 0, "mode=755,size=40%"), "mount a tmpfs")?;
     for dir in ["/cell/upper", "/cell/work", "/cell/root", "/cell/links"] {
         need(fs::create_dir(dir).is_ok(), "create a directory")?;
     }
@@ -338,7 +343,7 @@ fn lay_out(slot: u64) -> Result<(), (String, i32)> {
     need(mounted("/dev", "/cell/root/dev", "", MS_BIND | MS_REC, ""), "mount /dev")?;
     need(mounted("proc", "/cell/root/proc", "proc", 0, ""), "mount /proc")?;
     need(mounted("/sys", "/cell/root/sys", "", MS_BIND, ""), "mount /sys")?;
-    need(mounted("shm", "/cell/root/dev/shm", "tmpfs", 0, "mode=1777"), "mount /dev/shm")?;
+    need(mounted("shm", "/cell/root/dev/shm", "tmpfs", 0, "mode=1777,size=40%"), "mount /dev/shm")?;
     Ok(())
 }
 
@@ -426,11 +431,11 @@ fn collect(report: c_int, root: &Path) {
                 let to = fs::read_link(entry.path()).unwrap_or_default();
                 (b'l', to.into_os_string().into_vec())
             } else if kind.is_file() {
-                match fs::read(entry.path()) {
-                    Ok(data) => (b'r', data),
-                    // An empty file in its place would be taken for what the program made.
-                    Err(error) => report_failure(report, "bring back what it made", error.raw_os_error().unwrap_or(0)),
+                // An empty file in its place would be taken for what the program made.
+                if let Err(errno) = report_file(report, &entry.path(), &about, &root.join(below)) {
+                    report_failure(report, "bring back what the program made", errno);
                 }
+                continue;
             } else if kind.is_char_device() && about.rdev() == 0 {
                 (b'w', Vec::new())
             } else {
@@ -443,4 +448,32 @@ fn collect(report: c_int, root: &Path) {
             put(report, &record);
         }
     }
+}
+
+/// Reports a file that was made, piece by piece: it may be as large as all that is free. The error is a number, and says that
+/// nothing is reported yet.
+fn report_file(report: c_int, file: &Path, about: &fs::Metadata, name: &Path) -> Result<(), i32> {
+    const EFBIG: i32 = 27;
+    if about.size() > FILE_BYTES_MAX {
+        return Err(EFBIG);
+    }
+    let mut source = fs::File::open(file).map_err(|error| error.raw_os_error().unwrap_or(0))?;
+    let mut record = vec![b'c', b'r'];
+    record.extend_from_slice(&about.mode().to_le_bytes());
+    field(&mut record, name.as_os_str().as_bytes());
+    record.extend_from_slice(&about.size().to_le_bytes());
+    put(report, &record);
+    let (mut left, mut buffer) = (about.size(), [0; 64 * 1024]);
+    while left > 0 {
+        let most = buffer.len().min(left as usize);
+        match source.read(&mut buffer[..most]) {
+            // Nobody is left who could have made it shorter. A report that breaks off is none.
+            Ok(0) | Err(_) => unsafe { _exit(1) },
+            Ok(count) => {
+                put(report, &buffer[..count]);
+                left -= count as u64;
+            }
+        }
+    }
+    Ok(())
 }

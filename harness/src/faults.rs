@@ -63,7 +63,7 @@ const MESSAGES: &[(Kind, &str, &str)] = &[
     (Kind::Vm, "ran out of memory", "the guest system has too little memory"),
     (Kind::Vm, "lost the program", "the guest system lost the program"),
     (Kind::Vm, "cannot bring back", "what the program made could not be brought back"),
-    (Kind::Vm, "cannot start", "the program could not be started in the guest system"),
+    (Kind::Vm, "cannot start `", "the program could not be started in the guest system"),
     (Kind::Wine, "could not load kernel32.dll", "the Wine prefix is damaged"),
     (Kind::Wine, "err:module:import_dll", "a DLL is missing under Wine"),
     (Kind::Wine, "unimplemented function", "Wine lacks a function that the program calls"),

@@ -16,9 +16,11 @@
 pub mod client;
 mod guest;
 mod hot;
+mod image;
 mod inherited;
 pub mod kvm;
 mod monitor;
+mod passed;
 mod serve;
 pub mod snapshot;
 mod wire;
@@ -141,6 +143,15 @@ impl Wanted {
         }
     }
 
+    /// What makes a system anew that is not as it should be.
+    pub(crate) fn remedy(&self) -> String {
+        format!(
+            "`rm -r {} && triplecheck setup --vm {}` makes the system anew",
+            crate::shell::quote(&self.kernel.display().to_string()),
+            self.system.triple
+        )
+    }
+
     /// The same under TCG, with the board and the processor that are right for it.
     fn under_tcg(&self) -> Self {
         Self {
@@ -195,7 +206,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-8", "b92fe5f432ff2e966990a3d0f83b1f9131ff76edabe9d6c46101c3b4bd293b8d");
+        let known = ("initramfs-9", "70f34a40569f731707d22f0eaa547b5850e8f7454fb7b8e21e7dfa22fe9b9caf");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

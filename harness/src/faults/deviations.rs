@@ -177,6 +177,11 @@ const ROWS: &[Deviation] = &[
     wine(Symptom::Says("10047"), "there are no sockets of the family AF_UNIX (WSAEAFNOSUPPORT)"),
     wine(Symptom::Says("os error 120"), "the function is a stub (ERROR_CALL_NOT_IMPLEMENTED)"),
     wine(Symptom::Says("os error 50"), "the request is not supported (ERROR_NOT_SUPPORTED)"),
+    vm(Symptom::Says("No space left on device"), FILES_IN_MEMORY),
+    vm(Symptom::Says("os error 28"), FILES_IN_MEMORY),
+    vm(Symptom::Says("Cannot allocate memory"), MEMORY),
+    vm(Symptom::Says("os error 12"), MEMORY),
+    vm(Symptom::Says("memory allocation of"), MEMORY),
     Deviation {
         kind: Kind::Wasi,
         seen: "preview 1",
@@ -210,6 +215,22 @@ const fn qemu(symptom: Symptom, text: &'static str) -> Deviation {
 /// What user-mode emulation lacks because it has no kernel.
 const fn lifted(symptom: Symptom, text: &'static str) -> Deviation {
     Deviation { lifted_by_a_kernel: true, ..qemu(symptom, text) }
+}
+
+/// What a guest system lacks, as we start it.
+const FILES_IN_MEMORY: &str =
+    "what a program writes stays in the guest's memory until its end, and is at most 400 MiB";
+const MEMORY: &str = "a guest system has 1 GiB of memory, for its kernel and for all that runs in it";
+
+const fn vm(symptom: Symptom, text: &'static str) -> Deviation {
+    Deviation {
+        kind: Kind::Vm,
+        seen: env!("CARGO_PKG_VERSION"),
+        gone: None,
+        symptom,
+        lifted_by_a_kernel: false,
+        text,
+    }
 }
 
 const fn wine(symptom: Symptom, text: &'static str) -> Deviation {

@@ -17,8 +17,11 @@ use rustix::fs::{FileType, fstat, major, minor};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use triplecheck_emulators::host::{Host as _, Kvm};
+use triplecheck_emulators::vm::KERNEL;
 use triplecheck_emulators::vm::accelerators::Accelerator;
 
+use super::image;
+use super::passed::Passed;
 use super::wire::{self, Ended, Fields, kind};
 use super::{SERVE_SUBCOMMAND, SERVERS_VARIABLE, VOICE, Wanted, Words};
 use crate::unix;
@@ -28,8 +31,6 @@ use files::{bring_back, roots};
 const FAILED: u8 = 125;
 /// How much input is sent at once.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// How much output is kept of a program that may have to run again.
-const KEPT_BYTES_MAX: usize = 1 << 20;
 /// The number of "no such file".
 const ENOENT: i32 = 2;
 
@@ -47,21 +48,13 @@ struct Failure {
     may_be_of_others: bool,
 }
 
-/// What was written to one of the outputs, so that a second run of the program only writes what comes after it.
-#[derive(Default)]
-struct Passed {
-    bytes: Vec<u8>,
-    at: usize,
-    is_too_much: bool,
-}
-
 fn failure(text: impl Into<String>) -> Failure {
     Failure { code: FAILED, text: text.into(), may_be_of_others: false }
 }
 
 /// `__vm WORDS`: runs a program in a guest system, and ends as it ended.
 ///
-/// Where the system ended while other programs ran in it, the program runs once more in a system of its own, so that only what
+/// Where the system ended while other programs ran in it, or ended this one for want of memory, the program runs once more in a system of its own, so that only what
 /// ends that one too is told as the system's failure. What it has written by then is not written twice. Not repeated is a
 /// program whose input is not `/dev/null`, since that is consumed; one that has written more than is kept; and one that
 /// writes something else the second time, whose first failure is told. What it made is brought back at its end alone.
@@ -74,12 +67,18 @@ pub fn main(words: &[OsString]) -> ExitCode {
         return ExitCode::from(FAILED);
     };
     let mut passed = [Passed::default(), Passed::default()];
-    let mut ended = reach(&words.wanted).and_then(|way| run_over(&words, way, &mut passed));
-    if let Err(first) = &ended
-        && first.may_be_of_others
-        && stdin_is_null()
-        && passed.iter().all(|passed| !passed.is_too_much)
-    {
+    let mut is_shared = false;
+    let mut ended = reach(&words.wanted).and_then(|way| {
+        is_shared = way.server.is_none();
+        run_over(&words, way, &mut passed)
+    });
+    let may_be_of_others = match &ended {
+        Err(first) => first.may_be_of_others,
+        // The kernel ends the largest, and not the one whose fault it is.
+        Ok(Ended::Signalled { out_of_memory, .. }) => *out_of_memory && is_shared,
+        Ok(Ended::Exited(_) | Ended::NotStarted { .. }) => false,
+    };
+    if may_be_of_others && stdin_is_null() && passed.iter().all(|passed| !passed.is_too_much) {
         for passed in &mut passed {
             passed.at = 0;
         }
@@ -99,17 +98,28 @@ pub fn main(words: &[OsString]) -> ExitCode {
             unix::die_of(signal);
             ExitCode::from(FAILED)
         }
-        Ok(Ended::NotStarted { stage, errno }) => {
-            let why = io::Error::from_raw_os_error(errno);
-            let code = if errno == ENOENT { 127 } else { 126 };
-            let text = format!(
-                "cannot run `{}` in the guest system: failed to {stage}: {why}",
-                words.program.display()
-            );
-            tell(&Failure { code, text, may_be_of_others: false })
-        }
+        Ok(Ended::NotStarted { stage, errno }) => tell(&not_started(&words, &stage, errno)),
         Err(failure) => tell(&failure),
     }
+}
+
+/// Why the guest did not start the program, or could not give back what it made.
+fn not_started(words: &Words, stage: &str, errno: i32) -> Failure {
+    const ENODEV: i32 = 19;
+    let (program, why) = (words.program.display(), io::Error::from_raw_os_error(errno));
+    if let Some(what) = stage.strip_prefix("bring back ") {
+        return failure(format!("cannot bring back {what}: {why}"));
+    }
+    if stage.starts_with("mount ") && errno == ENODEV {
+        let file_system = if stage.contains("overlay") { "overlayfs" } else { "9p" };
+        return failure(format!(
+            "cannot start `{program}`: the kernel of the guest system has no {file_system}: {}",
+            words.wanted.remedy()
+        ));
+    }
+    let code = if errno == ENOENT { 127 } else { 126 };
+    let text = format!("cannot run `{program}` in the guest system: failed to {stage}: {why}");
+    Failure { code, text, may_be_of_others: false }
 }
 
 fn run_over(words: &Words, way: Way, passed: &mut [Passed; 2]) -> Result<Ended, Failure> {
@@ -181,6 +191,9 @@ pub(crate) fn start_server(
     more: &[OsString],
     stdin: Stdio,
 ) -> io::Result<Result<Server, String>> {
+    if let Some(why) = image::problem(&wanted.kernel.join(KERNEL), wanted.system.machine) {
+        return Ok(Err(format!("the guest system cannot be started: {why}: {}", wanted.remedy())));
+    }
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place where the server of a guest system is started"
@@ -207,6 +220,9 @@ pub(crate) fn start_server(
     let _ = process.wait();
     Ok(Err(if answer.is_empty() {
         "the guest system's server ended without a word".to_owned()
+    } else if answer.contains("did not come up: ") {
+        // One that takes too long is not known to be at fault.
+        format!("{answer}: {}", wanted.remedy())
     } else {
         answer
     }))
@@ -268,36 +284,6 @@ fn run(words: &Words, stream: &UnixStream, passed: &mut [Passed; 2]) -> Result<E
         );
     }
     Ok(ended)
-}
-
-impl Passed {
-    /// Writes what was not written before; `None` where what was is something else.
-    fn pass(&mut self, to: &mut impl io::Write, bytes: &[u8]) -> Option<()> {
-        let known = &self.bytes[self.at..];
-        let (again, new) = bytes.split_at(bytes.len().min(known.len()));
-        if !known.starts_with(again) {
-            return None;
-        }
-        self.at += again.len();
-        self.is_too_much |= self.bytes.len() + new.len() > KEPT_BYTES_MAX;
-        if !self.is_too_much {
-            self.bytes.extend_from_slice(new);
-            self.at += new.len();
-        }
-        pass(to, new);
-        Some(())
-    }
-}
-
-/// Writes as the program would have: where nobody reads, this ends as the program would.
-fn pass(to: &mut impl io::Write, bytes: &[u8]) {
-    if to
-        .write_all(bytes)
-        .and_then(|()| to.flush())
-        .is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    {
-        unix::die_of(libc::SIGPIPE);
-    }
 }
 
 /// Sends standard input, a piece whenever the last one was taken.

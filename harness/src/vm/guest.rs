@@ -5,13 +5,16 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::FdFlags;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::{Memory, Start};
 
@@ -33,6 +36,9 @@ const RESTORE_DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long a system may take to sleep for a tenth of a second.
 const TIMERS_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long after its port a process may take to be over.
+const DEATH_DEADLINE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// How many of the console's last lines are kept.
 const CONSOLE_LINES: usize = 60;
@@ -201,6 +207,21 @@ impl Guest {
                 Err(format!("the guest system did not come up within {} s: {why}", deadline.as_secs()))
             }
             Err(error) => Err(format!("the guest system cannot be reached: {error}: {}", self.end())),
+        }
+    }
+
+    /// Says why it is gone: because somebody has killed QEMU, or from its last lines.
+    pub(super) fn lost(&mut self) -> String {
+        if let Ok(process) = pidfd_open(Pid::from_child(&self.qemu), PidfdFlags::empty()) {
+            // The port is closed a little before the end of the process is told.
+            let _ = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&DEATH_DEADLINE));
+        }
+        match self.qemu.try_wait() {
+            Ok(Some(status)) if status.signal().is_some() => {
+                self.end();
+                format!("somebody ended QEMU: {status}")
+            }
+            Ok(_) | Err(_) => self.end(),
         }
     }
 

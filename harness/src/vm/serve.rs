@@ -11,6 +11,7 @@ use std::io::{self, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -85,7 +86,8 @@ pub fn main(words: &[OsString]) -> ExitCode {
         hot: Mutex::new(Hot::new(wanted.system)),
     });
     let begun = match listen {
-        Some(socket) => UnixListener::bind(socket).map(|listener| {
+        // A server before this one may have been killed, and have left its socket.
+        Some(socket) => drop_stale(socket).and_then(|()| UnixListener::bind(socket)).map(|listener| {
             let shared = shared.clone();
             std::thread::spawn(move || accept(&listener, &shared));
         }),
@@ -110,7 +112,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
     if let Some(socket) = listen {
         let _ = std::fs::remove_file(socket);
     }
-    let why = guest.end();
+    let why = if LEAVING.load(Ordering::Relaxed) { guest.end() } else { guest.lost() };
     let clients = shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
     let count = u32::try_from(clients.known.len()).unwrap_or(u32::MAX);
     for client in clients.known.values().filter_map(|client| client.back.as_ref()) {
@@ -118,6 +120,13 @@ pub fn main(words: &[OsString]) -> ExitCode {
         let _ = client.shutdown(Shutdown::Write);
     }
     ExitCode::FAILURE
+}
+
+fn drop_stale(socket: &OsString) -> io::Result<()> {
+    match fs_err::remove_file(socket) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn refuse(why: &str) -> ExitCode {
@@ -140,8 +149,12 @@ fn watch(owner: &UnixStream, socket: Option<OsString>) {
 /// The guest's port, once it is up.
 static PORT: OnceLock<UnixStream> = OnceLock::new();
 
+/// Whether it is we who end the guest.
+static LEAVING: AtomicBool = AtomicBool::new(false);
+
 /// Has the main thread end the guest and this process; before the guest is up, QEMU dies with this process.
 fn leave() {
+    LEAVING.store(true, Ordering::Relaxed);
     match PORT.get() {
         Some(port) => drop(port.shutdown(Shutdown::Both)),
         #[expect(clippy::exit, reason = "from a thread; what is left has nobody who could want it")]
