@@ -123,6 +123,15 @@ fn each_host_runs_by_kvm_what_its_processor_can() {
     let arm_host: &[(&str, &'static [&'static str])] = &[(QEMU_AARCH64, BOTH)];
     let by_kvm = given(QEMU_AARCH64, "kvm", "virt,gic-version=host", "host");
     row("aarch64", arm_host, aarch32, AARCH64).check(&by_kvm, "chosen");
+    // A 32-bit kernel runs by KVM only where the processor can be one of 32 bits.
+    let armv7 = "armv7-unknown-linux-musleabihf";
+    let qemu_arm = "/usr/bin/qemu-system-arm";
+    let both: &[(&str, &'static [&'static str])] = &[(QEMU_AARCH64, BOTH), (qemu_arm, &["tcg"])];
+    let narrow = given(QEMU_AARCH64, "kvm", "virt,gic-version=host", "host,aarch64=off");
+    row("aarch64", both, Kvm::Yes { proof: Proof::Calls, aarch32: true }, armv7).check(&narrow, "chosen");
+    let by_tcg = given(qemu_arm, "tcg", "virt", "cortex-a15");
+    row("aarch64", both, LOOP, armv7).check(&by_tcg, "no aarch32 at EL1");
+    row("aarch32", both, LOOP, armv7).check(&by_tcg, "Linux 5.7 has removed KVM");
     let foreign = given(QEMU_AARCH64, "tcg", "virt,gic-version=3", "cortex-a57");
     row("x86_64", arm_host, LOOP, AARCH64)
         .check(&foreign, "the host's processor is no aarch64, it is x86_64");

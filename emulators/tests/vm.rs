@@ -7,10 +7,9 @@ use triplecheck_emulators::lookup::{Decision, Options, Reason, lookup};
 use triplecheck_emulators::machine::Machine;
 use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
-use triplecheck_emulators::vm::INITRAMFS;
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::System;
-use triplecheck_emulators::vm::survey;
+use triplecheck_emulators::vm::{INITRAMFS, survey};
 
 const S390X: &str = "s390x-unknown-linux-gnu";
 
@@ -155,4 +154,45 @@ fn a_survey_tells_what_is_there_of_a_system_and_what_is_wrong_with_it() {
     let bare = survey(&TableHost::new("x86_64-unknown-linux-gnu", "linux", machine), system);
     let (text, missing) = bare.qemu.unwrap_err();
     assert!(text.contains("is not installed") && missing.contains(&Piece::QemuSystem("s390x")), "{text}");
+}
+
+/// An armv7 program runs under a kernel of its own machine where there is one, and under aarch64's where that is there alone.
+#[test]
+fn the_kernel_of_the_program_s_own_machine_comes_first() {
+    let machine = |name| Machine::named(name).unwrap();
+    let made = |host: TableHost, machine: &str, release: &str| {
+        let dir = format!("/cache/vm/{machine}/{release}");
+        host.file(&format!("{dir}/kernel")).file(&format!("{dir}/{INITRAMFS}"))
+    };
+    let host = TableHost::new("x86_64-unknown-linux-gnu", "linux", machine("x86_64"))
+        .with_builtin_vm(&["/bin/triplecheck", "__vm"])
+        .program("/usr/bin/qemu-system-aarch64")
+        .program("/usr/bin/qemu-system-arm")
+        .library("/usr/arm-linux-gnueabihf/lib/ld-linux-armhf.so.3", machine("aarch32"));
+    let triple = "armv7-unknown-linux-gnueabihf";
+    let lent = made(host, "aarch64", "6.12.117+deb13");
+    assert_eq!(kernel(&runs(decide(&lent, triple, Some(Kind::Vm)))), "/cache/vm/aarch64/6.12.117+deb13");
+    let own = made(lent, "aarch32", "6.1.0-50");
+    assert_eq!(kernel(&runs(decide(&own, triple, Some(Kind::Vm)))), "/cache/vm/aarch32/6.1.0-50");
+    let variant = format!("{triple}@linux-6.12");
+    assert_eq!(kernel(&runs(decide(&own, &variant, None))), "/cache/vm/aarch64/6.12.117+deb13");
+}
+
+#[test]
+fn kernels_with_pages_of_another_size_are_booted_where_they_are_named() {
+    let host = TableHost::new("x86_64-unknown-linux-gnu", "linux", Machine::named("x86_64").unwrap())
+        .with_builtin_vm(&["/bin/triplecheck", "__vm"])
+        .program("/usr/bin/qemu-system-aarch64")
+        .library("/lib/ld-linux-aarch64.so.1", Machine::named("aarch64").unwrap());
+    let dir = "/cache/vm/aarch64/6.12.117+deb13";
+    let host = ["", "-16k"].iter().fold(host, |host, pages| {
+        host.file(&format!("{dir}{pages}/kernel")).file(&format!("{dir}{pages}/{INITRAMFS}"))
+    });
+    let triple = "aarch64-unknown-linux-gnu";
+    let usual = runs(decide(&host, triple, Some(Kind::Vm)));
+    assert_eq!((kernel(&usual).as_str(), usual.emulator.cpu.as_deref()), (dir, Some("cortex-a57")));
+    let paged = runs(decide(&host, &format!("{triple}@linux-6.12-16k"), None));
+    assert_eq!(kernel(&paged), format!("{dir}-16k"));
+    // The other processor has no granule of 16 KiB.
+    assert_eq!(paged.emulator.cpu.as_deref(), Some("cortex-a76"));
 }

@@ -344,8 +344,8 @@ fn sleep_often() {
 /// Takes the host's time and name, and fills the pool of random numbers: a restored system has neither of its own.
 fn settle(payload: &[u8]) {
     let mut fields = Fields(payload);
-    let seconds = fields.number() as i64;
-    let nanoseconds = fields.number() as i64;
+    let seconds = fields.number() as c_long;
+    let nanoseconds = fields.number() as c_long;
     let entropy = fields.bytes();
     let name = fields.bytes();
     unsafe { sethostname(name.as_ptr().cast(), name.len()) };
@@ -356,8 +356,8 @@ fn settle(payload: &[u8]) {
     pool.extend_from_slice(entropy);
     unsafe {
         let device = open(c"/dev/urandom".as_ptr(), O_WRONLY | O_CLOEXEC);
-        ioctl(device, 0x4008_5203, pool.as_ptr());
-        ioctl(device, 0x5207);
+        ioctl(device, RNDADDENTROPY, pool.as_ptr());
+        ioctl(device, RNDRESEEDCRNG);
         close(device);
     }
 }

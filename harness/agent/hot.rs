@@ -2,6 +2,7 @@
 //! program what of them has changed, so that none is ever older than that. A program that is run again is not read over
 //! 9p again, and QEMU has its code translated already.
 
+use std::ffi::c_long;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -121,7 +122,7 @@ fn copy(below: &Path, at: &Path, about: &[u64; 5]) -> bool {
 fn describe(at: &Path, about: &[u64; 5], is_link: bool) {
     let [mode, owner, group, seconds, nanoseconds] = *about;
     let path = c(at.as_os_str().as_bytes());
-    let time = || TimeSpec { seconds: seconds as i64, nanoseconds: nanoseconds as i64 };
+    let time = || TimeSpec { seconds: seconds as c_long, nanoseconds: nanoseconds as c_long };
     unsafe { lchown(path.as_ptr(), owner as u32, group as u32) };
     if !is_link {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode as u32 & 0o7777);

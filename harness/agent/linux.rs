@@ -12,8 +12,8 @@ pub(crate) struct PollFd {
 
 #[repr(C)]
 pub(crate) struct TimeSpec {
-    pub(crate) seconds: i64,
-    pub(crate) nanoseconds: i64,
+    pub(crate) seconds: c_long,
+    pub(crate) nanoseconds: c_long,
 }
 
 extern "C" {
@@ -90,10 +90,18 @@ pub(crate) const SYS_FINIT_MODULE: c_long = 313;
 pub(crate) const SYS_CLONE: c_long = 220;
 #[cfg(any(target_arch = "aarch64", target_arch = "riscv64"))]
 pub(crate) const SYS_FINIT_MODULE: c_long = 273;
-#[cfg(target_arch = "s390x")]
+#[cfg(any(target_arch = "s390x", target_arch = "arm", target_arch = "powerpc64"))]
 pub(crate) const SYS_CLONE: c_long = 120;
 #[cfg(target_arch = "s390x")]
 pub(crate) const SYS_FINIT_MODULE: c_long = 344;
+#[cfg(target_arch = "arm")]
+pub(crate) const SYS_FINIT_MODULE: c_long = 379;
+#[cfg(target_arch = "powerpc64")]
+pub(crate) const SYS_FINIT_MODULE: c_long = 353;
+
+/// PowerPC has other bits for the direction of a request.
+pub(crate) const RNDADDENTROPY: c_ulong = if cfg!(target_arch = "powerpc64") { 0x8008_5203 } else { 0x4008_5203 };
+pub(crate) const RNDRESEEDCRNG: c_ulong = if cfg!(target_arch = "powerpc64") { 0x2000_5207 } else { 0x5207 };
 
 /// Mounts; says why not on the console.
 pub(crate) fn mounted(from: &str, to: &str, kind: &str, flags: c_ulong, options: &str) -> bool {

@@ -53,6 +53,7 @@ use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::{Memory, Start, System};
+use triplecheck_emulators::vm::{kernels, release_of};
 
 /// How much memory a guest has. It is taken from the host as it is used.
 const MEMORY_MIB: u32 = 1024;
@@ -157,7 +158,7 @@ impl Wanted {
         Self {
             accelerator: Accelerator::Tcg,
             board: self.system.board.to_owned(),
-            cpu: self.system.cpu.to_owned(),
+            cpu: kernels::cpu(self.system, &release_of(&self.kernel)).to_owned(),
             ..self.clone()
         }
     }
@@ -174,8 +175,7 @@ impl Wanted {
 
     /// `linux-6.1`: by which reports name the kernel.
     pub(crate) fn kernel_name(&self) -> String {
-        let release = self.kernel.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
-        format!("linux-{}", triplecheck_emulators::vm::series(&release))
+        format!("linux-{}", kernels::series(&release_of(&self.kernel)))
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-9", "70f34a40569f731707d22f0eaa547b5850e8f7454fb7b8e21e7dfa22fe9b9caf");
+        let known = ("initramfs-10", "e740395be51fd4719a531c0efed107566f991a3a4867fbf8c8182f60cdf1a70e");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

@@ -277,7 +277,16 @@ fn what_user_mode_emulation_cannot_do_works_in_every_guest_system() {
     if !boots(AARCH64) || !boots(S390X) {
         return;
     }
-    let all = [AARCH64, S390X, "riscv64gc-unknown-linux-gnu", "x86_64-unknown-linux-gnu@linux-6.1"];
+    let all = [
+        AARCH64,
+        S390X,
+        "riscv64gc-unknown-linux-gnu",
+        "x86_64-unknown-linux-gnu@linux-6.1",
+        "armv7-unknown-linux-gnueabihf",
+        "powerpc64le-unknown-linux-gnu",
+        "aarch64-unknown-linux-gnu@linux-6.12-16k",
+        "powerpc64le-unknown-linux-gnu@linux-6.12",
+    ];
     let (there, missing): (Vec<&str>, Vec<&str>) = all
         .into_iter()
         .partition(|target| ran(triplecheck().args(["which", "--emulator", "vm", target])).code == Some(0));

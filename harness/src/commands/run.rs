@@ -24,6 +24,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::run::{Board, Run, run as run_plan};
 use crate::setup::Wants;
+use crate::setup::systems::Serving;
 use crate::shard::Shard;
 
 mod stop;
@@ -50,7 +51,7 @@ pub fn run(directory: &Path, args: &RunArgs, out: &mut dyn Write) -> Result<u8> 
         let targets: Vec<Target> = plan.targets.iter().map(|planned| planned.target.clone()).collect();
         // What could not be installed is not an error of the run: it is listed there with its reason.
         super::setup::install(&project.root, &targets, wants(&plan), args.yes)?;
-        super::setup::install_systems(&project.root, &kernel_targets(&plan), args.yes)?;
+        super::setup::install_systems(&project.root, &kernel_targets(&plan), Serving::Any, args.yes)?;
     }
     let host = if args.setup { super::host() } else { host };
     let state = state(directory, project, args);

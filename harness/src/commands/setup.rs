@@ -7,14 +7,14 @@ use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::Preparation;
 use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
-use triplecheck_emulators::vm::machines::System;
 
 use super::run::ManifestTargets;
 use crate::cli::SetupArgs;
 use crate::error::{Error, Result};
 use crate::prepare::{self, Lifetime};
 use crate::report::text::seconds;
-use crate::setup::{self, Consent, Ended, Hooks, Plan, Report, Request, Wants, systems};
+use crate::setup::systems::{self, Missing, Serving, Wish};
+use crate::setup::{self, Consent, Ended, Hooks, Plan, Report, Request, Wants};
 use crate::toolchain::progress::{PlainProgress, Progress as _};
 
 /// Sets up the named targets, or those of the manifest; the exit status.
@@ -27,24 +27,29 @@ pub fn setup(directory: &Path, args: &SetupArgs) -> Result<u8> {
         ManifestTargets { targets, wants: Wants::ALL, kernels: Vec::new() }
     };
     if args.vm {
-        return install_systems(directory, &found.targets, args.yes);
+        return install_systems(directory, &found.targets, Serving::Own, args.yes);
     }
     let status = install(directory, &found.targets, found.wants, args.yes)?;
-    Ok(status.max(install_systems(directory, &found.kernels, args.yes)?))
+    Ok(status.max(install_systems(directory, &found.kernels, Serving::Any, args.yes)?))
 }
 
 /// Makes the guest systems for `targets`, and what they are made with; the exit status.
-pub(crate) fn install_systems(directory: &Path, targets: &[Target], yes: bool) -> Result<u8> {
+pub(crate) fn install_systems(
+    directory: &Path,
+    targets: &[Target],
+    serving: Serving,
+    yes: bool,
+) -> Result<u8> {
     if targets.is_empty() {
         return Ok(0);
     }
-    let systems = systems::missing(&super::host(), targets);
-    for target in targets.iter().filter(|target| target.machine().and_then(System::serving).is_none()) {
-        say(&format!("no guest system is known for {}\n", target.triple()))?;
+    let Missing { wishes, systems: needed, impossible } = systems::missing(&super::host(), targets, serving);
+    for why in &impossible {
+        say(&format!("{why}\n"))?;
     }
     // Their first process is compiled for these, whatever C library the programs use.
     let triples =
-        systems.iter().map(|system| Target::parse(system.triple).map_err(crate::plan::unknown_triple));
+        wishes.iter().map(|wish| Target::parse(wish.system.triple).map_err(crate::plan::unknown_triple));
     let triples: Vec<Target> = triples.collect::<Result<_>>()?;
     let status = install(directory, &triples, Wants { rust: true, c: false, run: false }, yes)?;
     if status != 0 {
@@ -52,22 +57,22 @@ pub(crate) fn install_systems(directory: &Path, targets: &[Target], yes: bool) -
     }
     let mut steps: Vec<(String, Vec<String>)> = Vec::new();
     let host = super::host();
-    for system in targets.iter().filter_map(|target| System::serving(target.machine()?)) {
+    for system in needed {
         let name = format!("qemu-system-{}", system.emulator);
         let packages = super::which::install(&[Piece::QemuSystem(system.emulator)]);
         if host.find_program(&name).is_none() && steps.iter().all(|(_, known)| *known != packages) {
             steps.push((name, packages));
         }
     }
-    if steps.is_empty() && systems.is_empty() {
-        return make_snapshots(targets);
+    if steps.is_empty() && wishes.is_empty() {
+        return Ok(make_snapshots(targets)?.max(if impossible.is_empty() { 0 } else { 69 }));
     }
     let mut text = String::from("to be done:\n");
     for (name, packages) in &steps {
         text.push_str(&format!("  install {} for {name}, as root\n", packages.join(" ")));
     }
-    for system in &systems {
-        text.push_str(&format!("  make a guest system for {}: some 100 MB to fetch\n", system.machine));
+    for wish in &wishes {
+        text.push_str(&format!("  make {}: some 100 MB to fetch\n", title(wish)));
     }
     say(&text)?;
     match answer(yes) {
@@ -94,12 +99,12 @@ pub(crate) fn install_systems(directory: &Path, targets: &[Target], yes: bool) -
         progress.step(&format!("install {}", packages.join(" ")));
         done(name, setup::System::observe(&host).install(&packages, &mut progress))?;
     }
-    for system in systems {
-        let title = format!("make a guest system for {}", system.machine);
+    for wish in wishes {
+        let title = format!("make {}", title(&wish));
         progress.step(&title);
-        done(title, systems::make(&host, directory, system, &mut progress))?;
+        done(title, systems::make(&host, directory, wish, &mut progress))?;
     }
-    Ok(make_snapshots(targets)?.max(if failed { 69 } else { 0 }))
+    Ok(make_snapshots(targets)?.max(if failed || !impossible.is_empty() { 69 } else { 0 }))
 }
 
 /// Makes the snapshots that are missing, from which the systems of later runs are restored. Where one cannot be used, systems
@@ -125,6 +130,10 @@ fn make_snapshots(targets: &[Target]) -> Result<u8> {
         say("the guest systems are there\n")?;
     }
     Ok(status)
+}
+
+fn title(wish: &Wish) -> String {
+    format!("a guest system for {} with linux-{}", wish.system.machine, wish.kernel.series())
 }
 
 /// Sets up `targets` for what the project in `directory` wants of them; the exit status.

@@ -3,8 +3,9 @@
 use triplecheck_emulators::host::Host;
 use triplecheck_emulators::target::Target;
 use triplecheck_emulators::vm::accelerators::Accelerator;
+use triplecheck_emulators::vm::kernels::series;
 use triplecheck_emulators::vm::machines::System;
-use triplecheck_emulators::vm::{Survey, series, survey};
+use triplecheck_emulators::vm::{Survey, survey};
 
 use super::{Check, Health, SystemHealth};
 use crate::setup::systems::{is_current, snapshot_of};
@@ -13,7 +14,7 @@ use crate::vm::snapshot::State;
 /// The systems that programs of `targets` would run in, as far as one was made.
 pub(super) fn examine(host: &dyn Host, targets: &[Target]) -> Vec<SystemHealth> {
     let mut systems: Vec<&'static System> = Vec::new();
-    for system in targets.iter().filter_map(|target| System::serving(target.machine()?)) {
+    for system in targets.iter().filter_map(Target::machine).flat_map(System::all_serving) {
         if !systems.contains(&system) {
             systems.push(system);
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use triplecheck_emulators::vm::kernels::{Packaged, numbers};
 use triplecheck_emulators::vm::machines::System;
 
 use super::packages::apt_complaint;
@@ -29,6 +30,9 @@ const UNPACK_DEADLINE: Duration = Duration::from_secs(10 * 60);
 /// How often a download is tried: mirrors in the middle of a synchronisation are consistent a moment later.
 const ATTEMPTS_MAX: usize = 3;
 
+/// How many builds of a kernel are tried.
+const BUILDS_MAX: usize = 3;
+
 /// What is taken out of a package: the kernel, and the directories that the modules of a guest are in.
 const MEMBERS: [&str; 5] = [
     "./boot/vmlinu*",
@@ -49,16 +53,22 @@ pub(super) struct Kernel {
     pub(super) modules: PathBuf,
 }
 
-/// Downloads and unpacks the newest kernel for `system` into `dir`. The error is one sentence.
-pub(super) fn fetch(system: &System, dir: &Path, progress: &mut dyn Progress) -> Result<Kernel, String> {
-    let apt = Apt::new(system, dir).map_err(|error| error.to_string())?;
+/// Downloads and unpacks the newest build of `kernel` for `system` into `dir`. The error is one sentence.
+pub(super) fn fetch(
+    system: &System,
+    kernel: &Packaged,
+    dir: &Path,
+    progress: &mut dyn Progress,
+) -> Result<Kernel, String> {
+    let apt = Apt::new(system, kernel, dir).map_err(|error| error.to_string())?;
     progress.detail("reading Debian's package lists");
     let update = ["-o", "APT::Update::Error-Mode=any", "update", "-q"];
     apt.attempt(&update, progress)?;
-    let meta = format!("linux-image-{0}:{0}", system.debian);
+    let meta = format!("linux-image-{}:{}", kernel.flavour, system.debian);
     let told = apt.tool("apt-cache", &["depends", &meta]).answer().map_err(|error| error.to_string())?;
-    let package = dependency(&told).ok_or_else(|| format!("`{meta}` names no kernel"))?;
-    apt.attempt(&["download", "-q", &format!("{package}:{}", system.debian)], progress)?;
+    let newest = dependency(&told).ok_or_else(|| format!("`{meta}` names no kernel"))?;
+    let names = apt.tool("apt-cache", &["pkgnames", "linux-image-"]).answer().unwrap_or_default();
+    let package = apt.download(&builds(&newest, &names, kernel), system, progress)?;
     let archive = only(dir, |name| name.starts_with("linux-image-"))?;
     progress.detail("unpacking");
     let root = dir.join("root");
@@ -71,7 +81,7 @@ pub(super) fn fetch(system: &System, dir: &Path, progress: &mut dyn Progress) ->
         .pipe(&Tool::new("tar").args(words))
         .map_err(|error| error.to_string())?;
     let image = only(&root.join("boot"), |name| name.starts_with("vmlinu"))?;
-    let release = release(&package, system.debian);
+    let release = release(&package, kernel);
     Ok(Kernel { release, image, modules: root })
 }
 
@@ -81,10 +91,28 @@ fn dependency(depends: &str) -> Option<String> {
     Some(format!("linux-image-{}", name.split(':').next().unwrap_or(name)))
 }
 
-/// `6.1.0-50` of `linux-image-6.1.0-50-arm64`.
-fn release(package: &str, architecture: &str) -> String {
+/// All builds of a kernel in the archive's lists, the newest first. A list may name a file for hours that its mirror has no
+/// more or not yet; the build before it is still there then.
+fn builds(newest: &str, names: &str, kernel: &Packaged) -> Vec<String> {
+    let is_build = |name: &str| {
+        let version = name.strip_prefix("linux-image-");
+        let version = version.and_then(|name| name.strip_suffix(kernel.flavour)?.strip_suffix('-'));
+        // `6.1.0-50` is a version, `6.1.0-50-rt` another flavour.
+        version.is_some_and(|version| {
+            version.split('-').all(|part| part.starts_with(|c: char| c.is_ascii_digit()))
+        })
+    };
+    let mut older: Vec<&str> = names.lines().filter(|name| is_build(name) && **name != *newest).collect();
+    older.sort_by_key(|name| std::cmp::Reverse(numbers(name)));
+    let older = older.into_iter().map(str::to_owned).take(BUILDS_MAX - 1);
+    std::iter::once(newest.to_owned()).chain(older).collect()
+}
+
+/// `6.1.0-50` of `linux-image-6.1.0-50-arm64`, and `6.12.117+deb13-16k` of `linux-image-6.12.117+deb13-arm64-16k`.
+fn release(package: &str, kernel: &Packaged) -> String {
     let name = package.strip_prefix("linux-image-").unwrap_or(package);
-    name.strip_suffix(&format!("-{architecture}")).unwrap_or(name).to_owned()
+    let version = name.strip_suffix(&format!("-{}", kernel.flavour)).unwrap_or(name);
+    format!("{version}{}", kernel.pages.map_or(String::new(), |pages| format!("-{pages}")))
 }
 
 /// The one file in `dir` whose name is of this kind.
@@ -105,14 +133,14 @@ struct Apt {
 }
 
 impl Apt {
-    fn new(system: &System, dir: &Path) -> io::Result<Self> {
+    fn new(system: &System, kernel: &Packaged, dir: &Path) -> io::Result<Self> {
         for below in ["state", "lists/partial", "cache/archives/partial"] {
             fs_err::create_dir_all(dir.join(below))?;
         }
         fs_err::write(dir.join("status"), "")?;
         let mirror = std::env::var(MIRROR_VARIABLE).unwrap_or_else(|_| MIRROR.to_owned());
         let source =
-            format!("deb [arch={} signed-by={KEYRING}] {mirror} {} main\n", system.debian, system.suite);
+            format!("deb [arch={} signed-by={KEYRING}] {mirror} {} main\n", system.debian, kernel.suite);
         fs_err::write(dir.join("sources.list"), source)?;
         let at = |name: &str| dir.join(name).display().to_string();
         let options = [
@@ -137,6 +165,23 @@ impl Apt {
             .env("LC_ALL", "C")
             .dir(&self.dir)
             .deadline(DOWNLOAD_DEADLINE)
+    }
+
+    /// Downloads the first of these that can be had, and says which. The error is that of the first.
+    fn download(
+        &self,
+        packages: &[String],
+        system: &System,
+        progress: &mut dyn Progress,
+    ) -> Result<String, String> {
+        let mut first = None;
+        for package in packages {
+            match self.attempt(&["download", "-q", &format!("{package}:{}", system.debian)], progress) {
+                Ok(()) => return Ok(package.clone()),
+                Err(why) => drop(first.get_or_insert(why)),
+            }
+        }
+        Err(first.unwrap_or_default())
     }
 
     fn attempt(&self, words: &[&str], progress: &mut dyn Progress) -> Result<(), String> {
@@ -194,9 +239,20 @@ mod tests {
         let depends = "linux-image-arm64:arm64\n  Depends: linux-image-6.1.0-50-arm64:arm64\n";
         let package = dependency(depends).unwrap();
         assert_eq!(package, "linux-image-6.1.0-50-arm64");
-        assert_eq!(release(&package, "arm64"), "6.1.0-50");
-        assert_eq!(release("linux-image-6.12.117+deb13-riscv64", "riscv64"), "6.12.117+deb13");
+        let kernel = |machine: &str, asked| Packaged::find(System::named(machine).unwrap(), asked).unwrap();
+        assert_eq!(release(&package, kernel("aarch64", None)), "6.1.0-50");
+        let riscv64 = release("linux-image-6.12.117+deb13-riscv64", kernel("riscv64", None));
+        assert_eq!(riscv64, "6.12.117+deb13");
+        let paged = release("linux-image-6.12.117+deb13-arm64-16k", kernel("aarch64", Some("6.12-16k")));
+        assert_eq!(paged, "6.12.117+deb13-16k");
         assert_eq!(dependency("linux-image-arm64\n"), None);
+        let names = "linux-image-6.1.0-47-rt-arm64\nlinux-image-6.1.0-9-arm64\nlinux-image-6.1.0-50-arm64\n\
+                     linux-image-6.1.0-47-arm64\nlinux-image-arm64\nlinux-image-6.1.0-47-arm64-16k\n";
+        let all = builds(&package, names, kernel("aarch64", None));
+        assert_eq!(
+            all,
+            ["linux-image-6.1.0-50-arm64", "linux-image-6.1.0-47-arm64", "linux-image-6.1.0-9-arm64"]
+        );
     }
 
     #[test]

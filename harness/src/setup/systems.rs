@@ -12,6 +12,7 @@ use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::target::Target;
+use triplecheck_emulators::vm::kernels::{Packaged, is_of};
 use triplecheck_emulators::vm::machines::System;
 use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
@@ -30,19 +31,82 @@ const COMPILE_DEADLINE: Duration = Duration::from_secs(10 * 60);
 /// How long a system may take to be booted, saved and restored, after others who do the same.
 const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(10 * 60);
 
-/// The systems that `targets` need and that are not there, or were made by an older triplecheck.
-pub fn missing(host: &dyn Host, targets: &[Target]) -> Vec<&'static System> {
-    let mut found: Vec<&System> = Vec::new();
-    for system in targets.iter().filter_map(|target| System::serving(target.machine()?)) {
-        if !found.contains(&system) && !is_made(host, system) {
-            found.push(system);
+/// A system that is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// The system.
+    pub system: &'static System,
+    /// Its kernel.
+    pub kernel: &'static Packaged,
+}
+
+/// What is to be done for targets.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Systems that are not there, or were made by an older triplecheck.
+    pub wishes: Vec<Wish>,
+    /// All systems that the targets run in, whose QEMU is needed.
+    pub systems: Vec<&'static System>,
+    /// A sentence for each target for which there is none.
+    pub impossible: Vec<String>,
+}
+
+/// Whose kernel is good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serving {
+    /// That of the target's own machine.
+    Own,
+    /// Any that runs its programs.
+    Any,
+}
+
+/// What `targets` need and what of it is not there.
+pub fn missing(host: &dyn Host, targets: &[Target], serving: Serving) -> Missing {
+    let mut found = Missing::default();
+    for target in targets {
+        let asked = target.kernel_variant();
+        let all = target.machine().into_iter().flat_map(System::all_serving);
+        let candidates: Vec<&System> = match serving {
+            Serving::Own => all.take(1).collect(),
+            Serving::Any => all.collect(),
+        };
+        let Some(&first) = candidates.first() else {
+            found.impossible.push(format!("no guest system is known for {}", target.triple()));
+            continue;
+        };
+        let is_made = |system: &&&System| {
+            let releases = host.names_in(&place(host, system));
+            releases.iter().any(|release| is_of(release, asked) && is_current(host, system, release))
+        };
+        let made = candidates.iter().find(is_made).copied();
+        let system = made.unwrap_or(first);
+        match (made, Packaged::find(system, asked)) {
+            (Some(_), _) => {}
+            (None, Some(kernel)) => {
+                if found.wishes.iter().all(|wish| wish.kernel != kernel) {
+                    found.wishes.push(Wish { system, kernel });
+                }
+            }
+            (None, None) => {
+                found.impossible.push(unknown(system, asked.unwrap_or_default()));
+                continue;
+            }
+        }
+        if !found.systems.contains(&system) {
+            found.systems.push(system);
         }
     }
     found
 }
 
-fn is_made(host: &dyn Host, system: &System) -> bool {
-    host.names_in(&place(host, system)).iter().any(|release| is_current(host, system, release))
+fn unknown(system: &System, asked: &str) -> String {
+    let known: Vec<String> =
+        Packaged::all(system).map(|kernel| format!("linux-{}", kernel.series())).collect();
+    format!(
+        "no stable release of Debian has linux-{asked} for {}; there are {}",
+        system.machine,
+        known.join(", ")
+    )
 }
 
 /// Whether the system of this kernel is there, with a first process that was made of the present source.
@@ -96,7 +160,7 @@ pub fn make_snapshot(words: Vec<OsString>) -> Result<Option<String>, String> {
 pub fn make(
     host: &dyn Host,
     project_dir: &Path,
-    system: &'static System,
+    Wish { system, kernel: packaged }: Wish,
     progress: &mut dyn Progress,
 ) -> Result<(), String> {
     let io = |error: std::io::Error| error.to_string();
@@ -105,7 +169,7 @@ pub fn make(
     let scratch = tempfile::Builder::new().prefix(".making-").tempdir_in(&place).map_err(io)?;
     progress.detail("compiling its first process");
     let agent = compile(host, project_dir, system, scratch.path())?;
-    let kernel = kernels::fetch(system, scratch.path(), progress)?;
+    let kernel = kernels::fetch(system, packaged, scratch.path(), progress)?;
     progress.detail("putting it together");
     let made = scratch.path().join("made");
     fs_err::create_dir(&made).map_err(io)?;

@@ -62,10 +62,8 @@ const fn by_kvm(
 
 /// All rows: QEMU's `meson.build` (which of its programs are made with KVM on which host) and Linux's
 /// `Documentation/virt/kvm`.
-pub const KVM: [ByKvm; 12] = [
+pub const KVM: [ByKvm; 10] = [
     by_kvm("x86_64", "x86_64", "x86_64", "q35"),
-    by_kvm("x86_64", "x86_32", "x86_64", "q35"),
-    by_kvm("x86_32", "x86_32", "i386", "q35"),
     // The interrupt controller has to be the one that the host has.
     by_kvm("aarch64", "aarch64", "aarch64", "virt,gic-version=host"),
     ByKvm {
@@ -115,8 +113,13 @@ pub(super) struct Lacking {
     pub(super) missing: Vec<Piece>,
 }
 
-/// Decides, and says why.
-pub(super) fn choose(subject: &Subject<'_>, system: &System, trace: &mut Trace) -> Result<Chosen, Lacking> {
+/// Decides, and says why. `cpu` is the processor under emulation where nobody asks for one.
+pub(super) fn choose(
+    subject: &Subject<'_>,
+    system: &System,
+    cpu: &str,
+    trace: &mut Trace,
+) -> Result<Chosen, Lacking> {
     let mut unusable = None;
     match kvm(subject, system, trace) {
         Ok((chosen, proof)) => {
@@ -142,7 +145,7 @@ pub(super) fn choose(subject: &Subject<'_>, system: &System, trace: &mut Trace) 
             continue;
         }
         note(trace, "accelerator tcg", "chosen");
-        let cpu = subject.cpu_asked().unwrap_or_else(|| system.cpu.to_owned());
+        let cpu = subject.cpu_asked().unwrap_or_else(|| cpu.to_owned());
         let chosen = Chosen { program, name, accelerator: Accelerator::Tcg, board: system.board, cpu };
         found(trace, &chosen);
         return Ok(chosen);

@@ -18,7 +18,8 @@ pub const PORT: &str = "triplecheck.0";
 pub struct System {
     /// The machine of the kernel, in our vocabulary.
     pub machine: &'static str,
-    /// Machines whose programs that kernel runs as well.
+    /// Machines whose programs that kernel runs as well. x86_32 has no system of its own: the kernel for x86_64 does all for
+    /// its programs, and Debian makes none for it since trixie.
     pub also: &'static [&'static str],
     /// The target for which its first process is built.
     pub triple: &'static str,
@@ -40,14 +41,12 @@ pub struct System {
     /// Whether a snapshot is restored with the words for the kernel too, though nothing of it is used: without them the timers
     /// of a restored riscv64 stand still (QEMU 7.2).
     pub restored_with_kernel: bool,
-    /// Debian's name of the architecture.
+    /// Debian's name of the architecture; its kernels are in [`super::kernels`].
     pub debian: &'static str,
-    /// The first of Debian's releases that has a kernel for it, for those that came late.
-    pub suite: &'static str,
 }
 
 /// All rows.
-pub const SYSTEMS: [System; 4] = [
+pub const SYSTEMS: [System; 6] = [
     System {
         machine: "x86_64",
         also: &["x86_32"],
@@ -61,7 +60,6 @@ pub const SYSTEMS: [System; 4] = [
         extra: &["-vga", "none"],
         restored_with_kernel: false,
         debian: "amd64",
-        suite: "bookworm",
     },
     System {
         machine: "aarch64",
@@ -76,7 +74,6 @@ pub const SYSTEMS: [System; 4] = [
         extra: &[],
         restored_with_kernel: false,
         debian: "arm64",
-        suite: "bookworm",
     },
     System {
         machine: "riscv64",
@@ -91,8 +88,6 @@ pub const SYSTEMS: [System; 4] = [
         extra: &[],
         restored_with_kernel: true,
         debian: "riscv64",
-        // The first stable release with this architecture.
-        suite: "trixie",
     },
     System {
         machine: "s390x",
@@ -107,7 +102,36 @@ pub const SYSTEMS: [System; 4] = [
         extra: &[],
         restored_with_kernel: false,
         debian: "s390x",
-        suite: "bookworm",
+    },
+    System {
+        machine: "aarch32",
+        also: &[],
+        triple: "armv7-unknown-linux-gnueabihf",
+        emulator: "arm",
+        board: "virt",
+        cpu: "cortex-a15",
+        bus: "pci",
+        console: "ttyAMA0",
+        console_device: None,
+        extra: &[],
+        restored_with_kernel: false,
+        debian: "armhf",
+    },
+    System {
+        machine: "powerpc64le",
+        also: &[],
+        triple: "powerpc64le-unknown-linux-gnu",
+        emulator: "ppc64",
+        // Without the firmware that takes a second to find that there is nothing to boot, and without what TCG does not
+        // have of the mitigations.
+        board: "pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off",
+        cpu: "power9",
+        bus: "pci",
+        console: "hvc0",
+        console_device: None,
+        extra: &[],
+        restored_with_kernel: false,
+        debian: "ppc64el",
     },
 ];
 
@@ -152,9 +176,16 @@ impl System {
         SYSTEMS.iter().find(|system| system.machine == name)
     }
 
-    /// The system that runs programs of this machine.
+    /// The system of this machine, or one that runs its programs too.
     pub fn serving(machine: &Machine) -> Option<&'static System> {
-        SYSTEMS.iter().find(|system| system.machine == machine.name || system.also.contains(&machine.name))
+        Self::all_serving(machine).next()
+    }
+
+    /// All systems that run programs of this machine, its own first.
+    pub fn all_serving(machine: &Machine) -> impl Iterator<Item = &'static System> {
+        let name = machine.name;
+        let also = SYSTEMS.iter().filter(move |system| system.also.contains(&name));
+        System::named(name).into_iter().chain(also)
     }
 
     /// The words after QEMU's own name. The console is its standard output.
@@ -224,8 +255,9 @@ mod tests {
         for system in &SYSTEMS {
             for name in std::iter::once(&system.machine).chain(system.also) {
                 let machine = Machine::named(name).unwrap_or_else(|| panic!("{name} is no machine"));
-                assert_eq!(System::serving(machine), Some(system));
+                assert!(System::all_serving(machine).any(|serving| serving == system));
             }
+            assert_eq!(System::serving(Machine::named(system.machine).unwrap()), Some(system));
             let target = crate::target::Target::parse(system.triple).unwrap();
             assert_eq!(target.machine().unwrap().name, system.machine);
         }

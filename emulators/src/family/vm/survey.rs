@@ -3,7 +3,7 @@
 
 use super::accelerators::{self, Accelerator};
 use super::machines::System;
-use super::{INITRAMFS, too_old};
+use super::{kernels, too_old};
 use crate::host::Host;
 use crate::lookup::{Options, Subject, Trace};
 use crate::packages::Piece;
@@ -24,22 +24,13 @@ pub struct Survey {
 
 /// Looks.
 pub fn survey(host: &dyn Host, system: &System) -> Survey {
-    let place = host.cache_dir().join("vm").join(system.machine);
-    let mut kernels: Vec<(String, bool)> = host
-        .names_in(&place)
-        .into_iter()
-        .filter(|release| !release.starts_with('.') && host.is_file(&place.join(release).join(super::KERNEL)))
-        .map(|release| {
-            let is_current = host.is_file(&place.join(&release).join(INITRAMFS));
-            (release, is_current)
-        })
-        .collect();
-    kernels.sort_by_key(|(release, _)| super::numbers(release));
+    let kernels = kernels::releases(host, system);
     let options = Options::default();
     let mut trace = Trace::new();
     let chosen = match Target::parse(system.triple) {
         Ok(target) => {
-            accelerators::choose(&Subject::of_target(host, &target, None, &options), system, &mut trace)
+            let subject = Subject::of_target(host, &target, None, &options);
+            accelerators::choose(&subject, system, system.cpu, &mut trace)
         }
         Err(error) => Err(accelerators::Lacking { text: error.to_string(), missing: Vec::new() }),
     };
