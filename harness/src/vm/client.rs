@@ -346,3 +346,25 @@ fn links_over(sysroot: &Path) -> Vec<PathBuf> {
     }
     links
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where it finds nothing, everything is slower and nothing fails.
+    #[test]
+    fn the_server_finds_program_and_links_in_an_order() {
+        let sysroot = tempfile::tempdir().unwrap();
+        fs_err::create_dir(sysroot.path().join("lib")).unwrap();
+        let words = "--machine s390x --qemu /q --kernel /k --cpu max --accel tcg --board b -- bin/p x";
+        let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+        let words = Words { sysroot: Some(sysroot.path().to_owned()), ..Words::read(&words).unwrap() };
+        let order = order(&words, 1, true, &[]).ok().unwrap();
+        let lib = sysroot.path().join("lib");
+        let links = vec![b"lib".to_vec(), lib.as_os_str().as_bytes().to_vec()];
+        assert_eq!(
+            super::super::hot::start(&order),
+            Some((std::env::current_dir().unwrap().join("bin/p"), links))
+        );
+    }
+}

@@ -46,7 +46,7 @@ pub(super) struct Hot {
     wants: HashMap<Start, (Seen, Vec<PathBuf>)>,
 }
 
-type Start = (PathBuf, Vec<Vec<u8>>);
+pub(super) type Start = (PathBuf, Vec<Vec<u8>>);
 
 impl Hot {
     pub(super) fn new(system: &System) -> Self {
@@ -216,11 +216,12 @@ impl Changes {
 }
 
 /// Program and links of an order.
-fn start(order: &[u8]) -> Option<Start> {
+pub(super) fn start(order: &[u8]) -> Option<Start> {
     let mut reader = Reader(order);
-    for _slot_piped_mask_user_group in 0..5 {
+    for _slot_piped in 0..2 {
         reader.number()?;
     }
+    super::inherited::pass_over(&mut reader)?;
     let cwd = PathBuf::from(OsStr::from_bytes(reader.bytes()?));
     let links = reader.list()?.into_iter().map(<[u8]>::to_vec).collect();
     reader.list()?;
@@ -251,9 +252,8 @@ mod tests {
         /// What is told before a program of this name is run: words and names, without the directories above.
         fn told(&mut self, program: &str) -> Vec<String> {
             let mut fields = Fields::default();
-            for _ in 0..5 {
-                fields.number(0);
-            }
+            fields.number(1).number(0);
+            super::super::inherited::write(&mut fields);
             fields.bytes(b"/").list([].into_iter()).list([].into_iter());
             fields.bytes(self.at(program).as_os_str().as_bytes());
             let payload = self.hot.before(&fields.0);

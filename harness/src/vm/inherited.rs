@@ -3,7 +3,7 @@
 
 use rustix::process::{Resource, getegid, geteuid, getgroups, getrlimit, umask};
 
-use super::wire::Fields;
+use super::wire::{Fields, Reader};
 use crate::unix;
 
 /// The limits that are carried over, with their numbers in `asm-generic/resource.h`, which hold for all machines that have
@@ -46,6 +46,22 @@ pub(super) fn write(fields: &mut Fields) {
         fields.number(limit.current.unwrap_or(u64::MAX)).number(limit.maximum.unwrap_or(u64::MAX));
     }
     fields.number(ignored());
+}
+
+/// Passes over what [`write()`] has appended.
+pub(super) fn pass_over(reader: &mut Reader<'_>) -> Option<()> {
+    for _mask_user_group in 0..3 {
+        reader.number()?;
+    }
+    for _group in 0..reader.number()? {
+        reader.number()?;
+    }
+    for _limit in 0..reader.number()? {
+        for _number_current_maximum in 0..3 {
+            reader.number()?;
+        }
+    }
+    reader.number().map(drop)
 }
 
 /// A bit for each signal that is ignored, the first for signal 1. Rust's runtime changes one of them at its start.

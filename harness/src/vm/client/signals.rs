@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::{flag, low_level};
 
+use crate::unix;
 use crate::vm::wire::{self, kind};
 
 /// Signals that end a process which does not handle them, and that others send. Their numbers are the same on all machines
@@ -18,9 +19,8 @@ const PASSED_ON: [i32; 6] = [SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2]
 /// From now on, passes signals on, until this process ends.
 pub(super) fn pass_on(stream: Arc<Mutex<UnixStream>>) -> io::Result<()> {
     let (mut woken, wake) = UnixStream::pair()?;
-    let ignored = ignored();
     let mut raised: Vec<(i32, Arc<AtomicBool>)> = Vec::new();
-    for signal in PASSED_ON.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0) {
+    for signal in PASSED_ON.into_iter().filter(|signal| !unix::began_ignored(*signal)) {
         let flag = Arc::new(AtomicBool::new(false));
         flag::register(signal, flag.clone())?;
         low_level::pipe::register(signal, wake.try_clone()?)?;
@@ -37,11 +37,4 @@ pub(super) fn pass_on(stream: Arc<Mutex<UnixStream>>) -> io::Result<()> {
         }
     });
     Ok(())
-}
-
-/// The signals that this process was told to ignore, as `nohup` does; a bit for each (proc(5)).
-fn ignored() -> u64 {
-    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
