@@ -134,6 +134,15 @@ pub(crate) fn lacking_kernel(sentence: String) -> String {
     Cause::new(Class::Kernel, sentence).to_string()
 }
 
+/// The cause of a failure to start programs of the target where these have no emulator, with the reason for that.
+pub(crate) fn childless(why: &str) -> String {
+    let sentence = format!(
+        "what the program starts itself finds no emulator here ({why}): allow user namespaces, or run it in a guest \
+         system (`--emulator vm`)"
+    );
+    Cause::new(Class::Children, sentence).to_string()
+}
+
 /// Groups the findings among `cells`: by cause and trait over all cases, and by case where no cause is known. `here`
 /// are the targets that can be run on this host.
 pub fn findings(cells: &[Cell], afterwards: &Afterwards<'_>, here: &[String]) -> Vec<Finding> {

@@ -15,7 +15,7 @@ use crate::compare::Side;
 use crate::observation::End;
 use crate::termination::{self, Meaning};
 
-pub use deviations::{Symptoms, instruction, known, lacking_kernel};
+pub use deviations::{Symptoms, has_started_in_vain, instruction, known, lacking_kernel};
 pub use instructions::feature;
 pub use lines::split;
 pub use log::Log;

@@ -170,3 +170,39 @@ fn a_guest_system_tells_the_emulators_faults_from_the_programs() {
     assert_eq!(opinions(&without), BTreeMap::from([("c::traces".to_owned(), (0, 0))]), "{without:#}");
     assert_eq!(without["findings"][0]["confirmed"]["shown"], why, "{without:#}");
 }
+
+/// Starts itself, and ends as that ends.
+const STARTS_ITSELF: &str = "#include <stdio.h>\n#include <sys/wait.h>\n#include <unistd.h>\n\
+    int main(int argc, char **argv) { (void)argv; if (argc > 1) return 0; int status = 0;\n\
+    if (fork() == 0) { execl(\"/proc/self/exe\", \"self\", \"child\", (char *)0); _exit(8); }\n\
+    wait(&status); puts(status ? \"failed\" : \"well\"); return status != 0; }\n";
+
+#[test]
+fn a_program_that_starts_itself_is_told_why_it_cannot_where_namespaces_are_forbidden() {
+    if !runs(AARCH64) {
+        return;
+    }
+    let project = tempfile::tempdir().unwrap();
+    let manifest =
+        format!("targets = [\"{AARCH64}\"]\n[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"*.c\"\n");
+    write(project.path(), &[("triplecheck.toml", &manifest), ("self.c", STARTS_ITSELF)]);
+    // Within a user's namespace its root may forbid any further one.
+    let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"";
+    #[expect(clippy::disallowed_methods, reason = "the test makes a place without namespaces")]
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_triplecheck")]);
+    let run = ran(command.arg("-C").arg(project.path()).args(["run", "--json", "--no-cache"]));
+    if run.stderr.contains("unshare failed") || run.stderr.contains("max_user_namespaces") {
+        assert!(!is_required("children"), "{}", run.stderr);
+        println!("skipped: no namespaces: {}", run.stderr);
+        return;
+    }
+    let report: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+    let finding = &report["findings"][0];
+    assert_eq!((&finding["class"], &finding["decide"]), (&"children".into(), &Value::Null), "{report:#}");
+    let cause = finding["cause"].as_str().unwrap();
+    for part in ["what the program starts itself finds no emulator here (user namespaces", "`--emulator vm`"]
+    {
+        assert!(cause.contains(part), "{cause}");
+    }
+}

@@ -65,13 +65,15 @@ pub enum Class {
     Signals,
     /// What only a kernel of the program's own machine does.
     Kernel,
+    /// Programs that the program starts find no emulator.
+    Children,
     /// A value that does not repeat: memory that was never written, a race.
     Unstable,
 }
 
 impl Class {
     /// All classes.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::ByteOrder,
         Self::PointerWidth,
         Self::LongWidth,
@@ -99,6 +101,7 @@ impl Class {
         Self::ExitStatus,
         Self::Signals,
         Self::Kernel,
+        Self::Children,
         Self::Unstable,
     ];
 
@@ -132,6 +135,7 @@ impl Class {
             Self::ExitStatus => "exit-status",
             Self::Signals => "signals",
             Self::Kernel => "kernel",
+            Self::Children => "children",
             Self::Unstable => "unstable",
         }
     }

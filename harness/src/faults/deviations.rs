@@ -287,6 +287,13 @@ pub fn lacking_kernel(target: Side<'_>) -> Option<String> {
     })
 }
 
+/// Whether the guest has tried to start a program of which the kernel did not know the format.
+pub fn has_started_in_vain(target: Side<'_>) -> bool {
+    const ENOEXEC: u32 = 8;
+    let calls = Log::of(target).failed_calls();
+    calls.iter().any(|(name, errno)| *errno == ENOEXEC && matches!(name.as_str(), "execve" | "execveat"))
+}
+
 impl Deviation {
     fn is_in(&self, version: Option<&str>) -> bool {
         match (self.gone, version) {

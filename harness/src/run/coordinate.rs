@@ -35,6 +35,7 @@ use noise::Steadiness;
 
 mod again;
 mod cases;
+mod childless;
 mod costs;
 mod ending;
 mod limits;
@@ -317,6 +318,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
             judged.verdict = Some(Verdict::FailsNatively);
             judged.cause = Some(format!("natively {}", native.end));
         }
+        let judged = self.of_program(judged, emulator, observation);
         let mut cell = self.cell(guest, &case.name, planned, emulator, judged);
         cell.duration_ms = millis(observation.wall);
         cell.native_ms = millis(native.wall);
@@ -401,6 +403,7 @@ impl<'a, 'r> Coordinator<'a, 'r> {
         {
             let cause = diagnose::cause_of_failure(text, &self.guests.host, &planned.target);
             judged.cause = cause.map(|cause| cause.to_string());
+            judged = self.of_test(judged, tests.kind_of(name), text);
         }
         let emulator = tests.kind_of(name);
         let mut cell = self.cell(guest, case, planned, emulator, judged);

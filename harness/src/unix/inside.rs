@@ -68,7 +68,9 @@ fn clone<W: FnOnce() -> R, R>(namespaces: c_int, stack: &mut [u8], plan: &mut Pl
         let top = top.sub(top.addr() % 16);
         libc::clone(begin::<W, R>, top.cast(), flags, ptr::from_mut(plan).cast::<c_void>())
     };
-    Pid::from_raw(pid).filter(|_| pid > 0).ok_or_else(io::Error::last_os_error)
+    // Read before anything else could change it; a negative number may not even be asked for its process.
+    let error = io::Error::last_os_error();
+    if pid > 0 { Pid::from_raw(pid).ok_or(error) } else { Err(error) }
 }
 
 /// The child. A panic in it ends it, since it cannot unwind any further.
