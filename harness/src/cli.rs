@@ -299,6 +299,12 @@ pub struct SetupArgs {
     /// Also download kernels and make the guest systems for --emulator vm
     #[arg(long)]
     pub vm: bool,
+    /// Make the guest system of the one TRIPLE of this kernel, instead of one of Debian's
+    #[arg(long, value_name = "FILE", requires = "vm")]
+    pub kernel: Option<std::path::PathBuf>,
+    /// Where that kernel's modules are, as in `/lib/modules/RELEASE`
+    #[arg(long, value_name = "DIR", requires = "kernel")]
+    pub modules: Option<std::path::PathBuf>,
     /// Do not ask
     #[arg(long)]
     pub yes: bool,

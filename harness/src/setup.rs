@@ -5,6 +5,7 @@
 //! touching the system (a static qemu, a private std) is not installed into it.
 
 mod execute;
+mod given;
 mod initramfs;
 mod kernels;
 mod packages;

@@ -7,6 +7,7 @@ use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::Preparation;
 use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
+use triplecheck_emulators::vm::machines::System;
 
 use super::run::ManifestTargets;
 use crate::cli::SetupArgs;
@@ -26,11 +27,41 @@ pub fn setup(directory: &Path, args: &SetupArgs) -> Result<u8> {
         let targets = args.targets.iter().map(parse).collect::<Result<_>>()?;
         ManifestTargets { targets, wants: Wants::ALL, kernels: Vec::new() }
     };
+    if let Some(kernel) = &args.kernel {
+        return install_given(directory, &found.targets, kernel, args);
+    }
     if args.vm {
         return install_systems(directory, &found.targets, Serving::Own, args.yes);
     }
     let status = install(directory, &found.targets, found.wants, args.yes)?;
     Ok(status.max(install_systems(directory, &found.kernels, Serving::Any, args.yes)?))
+}
+
+/// Makes the guest system of a kernel that was given; the exit status.
+fn install_given(directory: &Path, targets: &[Target], kernel: &Path, args: &SetupArgs) -> Result<u8> {
+    let [target] = targets else {
+        return Err(Error::user("`--kernel` is the kernel of one target, which has to be named"));
+    };
+    let system = target.machine().and_then(System::serving);
+    let system =
+        system.ok_or_else(|| Error::user(format!("no guest system is known for {}", target.triple())))?;
+    let own = Target::parse(system.triple).map_err(crate::plan::unknown_triple)?;
+    let status = install(directory, &[own], Wants { rust: true, c: false, run: false }, args.yes)?;
+    if status != 0 {
+        return Ok(status);
+    }
+    let at = |path: &Path| std::env::current_dir().map_or_else(|_| path.to_owned(), |here| here.join(path));
+    let (kernel, modules) = (at(kernel), args.modules.as_deref().map(at));
+    let mut progress = PlainProgress::new(std::io::stderr());
+    let given = (system, kernel.as_path(), modules.as_deref());
+    let release = systems::make_of(&super::host(), directory, given, &mut progress).map_err(Error::user)?;
+    // As exact as a variant can be, since others of the same series may be there.
+    let series = triplecheck_emulators::vm::kernels::series(&release);
+    let pages = series.find('-').map_or("", |at| &series[at..]);
+    let version: String = release.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let target = format!("{}@linux-{}{pages}", target.triple(), version.trim_end_matches('.'));
+    say(&format!("linux-{release} is there: `{target}` runs programs in it\n"))?;
+    make_snapshots(&[Target::parse(&target).map_err(crate::plan::unknown_triple)?])
 }
 
 /// Makes the guest systems for `targets`, and what they are made with; the exit status.

@@ -8,7 +8,7 @@ use crate::toolchain::tool::Tool;
 
 /// The modules without which no program can be run, in the order in which they are loaded; what they need themselves is
 /// found in them. One that is not there is part of the kernel, or its absence shows at the first boot.
-const MODULES: [&str; 5] = ["virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay"];
+pub(super) const MODULES: [&str; 5] = ["virtio_pci", "virtio_console", "9p", "9pnet_virtio", "overlay"];
 
 /// Mode of a directory and of a program, with the bits of the file's type.
 const DIRECTORY: u32 = 0o40_755;
@@ -26,7 +26,9 @@ pub(super) fn make(init: &Path, modules: &Path) -> Result<Vec<u8>, String> {
     // Before any file system is mounted, the kernel opens its console for the first process.
     archive.add("dev/console", CHARACTER_DEVICE, (5, 1), &[]);
     archive.add("init", PROGRAM, (0, 0), &read(init)?);
-    let loaded = load_order(&find_modules(modules)?)?;
+    // A kernel that was given without modules has all built in.
+    let found = if modules.as_os_str().is_empty() { BTreeMap::new() } else { find_modules(modules)? };
+    let loaded = load_order(&found)?;
     let order: Vec<&str> = loaded.iter().map(|(name, _)| name.as_str()).collect();
     archive.add("modules/order", FILE, (0, 0), order.join("\n").as_bytes());
     for (name, bytes) in &loaded {
@@ -36,7 +38,7 @@ pub(super) fn make(init: &Path, modules: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// All modules below a directory, by the name by which others speak of them.
-fn find_modules(root: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
+pub(super) fn find_modules(root: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
     let mut found = BTreeMap::new();
     let mut pending = vec![root.to_owned()];
     while let Some(dir) = pending.pop() {
@@ -79,14 +81,21 @@ fn add_with_needs(
     Ok(())
 }
 
-fn contents(path: &Path) -> Result<Vec<u8>, String> {
-    let mut path = path.to_owned();
-    if path.extension().is_some_and(|end| end == "xz") {
-        let words = ["-d".into(), path.clone().into_os_string()];
-        Tool::new("xz").args(words).answer().map_err(|error| error.to_string())?;
-        path.set_extension("");
-    }
-    fs_err::read(&path).map_err(|error| error.to_string())
+/// The bytes of a module, unpacked where it is packed. What is there is left as it is.
+pub(super) fn contents(path: &Path) -> Result<Vec<u8>, String> {
+    let io = |error: std::io::Error| error.to_string();
+    let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
+    let Some((_, tool)) =
+        [("xz", "xz"), ("zst", "zstd"), ("gz", "gzip")].into_iter().find(|(of, _)| *of == end)
+    else {
+        return fs_err::read(path).map_err(io);
+    };
+    let dir = tempfile::tempdir().map_err(io)?;
+    let packed = dir.path().join("module.ko").with_extension(format!("ko.{end}"));
+    fs_err::copy(path, &packed).map_err(io)?;
+    let words = ["-d".into(), "-q".into(), packed.into_os_string()];
+    Tool::new(tool).args(words).answer().map_err(|error| error.to_string())?;
+    fs_err::read(dir.path().join("module.ko")).map_err(io)
 }
 
 /// What a module says in its `.modinfo` that it needs; `modules.dep` is made when a package is installed.

@@ -16,7 +16,7 @@ use triplecheck_emulators::vm::kernels::{Packaged, is_of};
 use triplecheck_emulators::vm::machines::System;
 use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
-use super::{initramfs, kernels};
+use super::{given, initramfs, kernels};
 use crate::toolchain::progress::Progress;
 use crate::toolchain::tool::Tool;
 use crate::toolchain::{Std, Toolchain};
@@ -163,13 +163,36 @@ pub fn make(
     Wish { system, kernel: packaged }: Wish,
     progress: &mut dyn Progress,
 ) -> Result<(), String> {
+    assemble(host, project_dir, system, progress, |scratch, progress| {
+        kernels::fetch(system, packaged, scratch, progress)
+    })
+    .map(drop)
+}
+
+/// Makes one system of a kernel and modules that the user gives; its release. The error is one sentence.
+pub fn make_of(
+    host: &dyn Host,
+    project_dir: &Path,
+    (system, image, modules): (&'static System, &Path, Option<&Path>),
+    progress: &mut dyn Progress,
+) -> Result<String, String> {
+    assemble(host, project_dir, system, progress, |_, _| given::examine(system, image, modules))
+}
+
+fn assemble(
+    host: &dyn Host,
+    project_dir: &Path,
+    system: &'static System,
+    progress: &mut dyn Progress,
+    obtain: impl FnOnce(&Path, &mut dyn Progress) -> Result<kernels::Kernel, String>,
+) -> Result<String, String> {
     let io = |error: std::io::Error| error.to_string();
     let place = place(host, system);
     fs_err::create_dir_all(&place).map_err(io)?;
     let scratch = tempfile::Builder::new().prefix(".making-").tempdir_in(&place).map_err(io)?;
+    let kernel = obtain(scratch.path(), progress)?;
     progress.detail("compiling its first process");
     let agent = compile(host, project_dir, system, scratch.path())?;
-    let kernel = kernels::fetch(system, packaged, scratch.path(), progress)?;
     progress.detail("putting it together");
     let made = scratch.path().join("made");
     fs_err::create_dir(&made).map_err(io)?;
@@ -181,7 +204,8 @@ pub fn make(
     if dir.is_dir() {
         fs_err::remove_dir_all(&dir).map_err(io)?;
     }
-    fs_err::rename(&made, &dir).map_err(io)
+    fs_err::rename(&made, &dir).map_err(io)?;
+    Ok(kernel.release)
 }
 
 /// Compiles the first process as a static program.
