@@ -36,11 +36,13 @@ int main(void) {
 const BARE_WORD: &str = "the bare system is up";
 
 /// C compilers by the machine of the system.
-const COMPILERS: [(&str, &str); 4] = [
+const COMPILERS: [(&str, &str); 6] = [
     ("x86_64", "cc"),
     ("aarch64", "aarch64-linux-gnu-gcc"),
     ("riscv64", "riscv64-linux-gnu-gcc"),
     ("s390x", "s390x-linux-gnu-gcc"),
+    ("aarch32", "arm-linux-gnueabihf-gcc"),
+    ("powerpc64le", "powerpc64le-linux-gnu-gcc"),
 ];
 
 /// A system, and programs for it.
