@@ -196,3 +196,27 @@ fn kernels_with_pages_of_another_size_are_booted_where_they_are_named() {
     // The other processor has no granule of 16 KiB.
     assert_eq!(paged.emulator.cpu.as_deref(), Some("cortex-a76"));
 }
+
+/// With both there, the loader of a compiler's directory would load the C library of the host, which may be another version.
+#[test]
+fn the_host_s_own_libraries_come_before_those_of_a_compiler() {
+    let machine = |name| Machine::named(name).unwrap();
+    let triple = "i686-unknown-linux-gnu";
+    let cross = TableHost::new("x86_64-unknown-linux-gnu", "linux", machine("x86_64"))
+        .with_builtin_vm(&["/bin/triplecheck", "__vm"])
+        .program("/usr/bin/qemu-system-x86_64")
+        .file("/cache/vm/x86_64/6.1.0-50/kernel")
+        .file(&format!("/cache/vm/x86_64/6.1.0-50/{INITRAMFS}"))
+        .library("/usr/i686-linux-gnu/lib/ld-linux.so.2", machine("x86_32"));
+    let lent = runs(decide(&cross, triple, Some(Kind::Vm)));
+    assert_eq!(lent.sysroot.as_deref(), Some("/usr/i686-linux-gnu".as_ref()));
+    let both = cross.library("/lib/ld-linux.so.2", machine("x86_32"));
+    assert_eq!(runs(decide(&both, triple, Some(Kind::Vm))).sysroot, None);
+    let options = Options {
+        emulator: Some(Kind::Vm),
+        sysroots: vec!["/usr/i686-linux-gnu".into()],
+        ..Options::default()
+    };
+    let asked = runs(lookup(&both, &Target::parse(triple).unwrap(), None, &options));
+    assert_eq!(asked.sysroot.as_deref(), Some("/usr/i686-linux-gnu".as_ref()));
+}

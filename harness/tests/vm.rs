@@ -282,6 +282,7 @@ fn what_user_mode_emulation_cannot_do_works_in_every_guest_system() {
         S390X,
         "riscv64gc-unknown-linux-gnu",
         "x86_64-unknown-linux-gnu@linux-6.1",
+        "i686-unknown-linux-gnu",
         "armv7-unknown-linux-gnueabihf",
         "powerpc64le-unknown-linux-gnu",
         "aarch64-unknown-linux-gnu@linux-6.12-16k",

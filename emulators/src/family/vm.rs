@@ -14,7 +14,7 @@ use crate::family::{Offer, linux_machine};
 use crate::host::Host;
 use crate::launch::{ARGV0, Emulator, EnvChange, Kind, Launch};
 use crate::lookup::loader::{self, Loader};
-use crate::lookup::{Obstacle, Reason, Subject, Trace, libraries, root};
+use crate::lookup::{Obstacle, Reason, Subject, Trace, libraries, note, root};
 use crate::machine::Machine;
 use crate::packages::Piece;
 
@@ -118,6 +118,16 @@ fn sysroot(
     trace: &mut Trace,
 ) -> Result<Option<PathBuf>, Reason> {
     let Loader::At(loader) = loader::needed(subject) else { return Ok(None) };
+    // The host's own come first, unless somebody names a directory: the guest sees the host's `/etc/ld.so.cache`, by which
+    // the loader of another directory would find the host's C library, and a pair of two versions hangs in `fork`.
+    let is_asked = !subject.options.sysroots.is_empty() || subject.host.env("QEMU_LD_PREFIX").is_some();
+    if !is_asked && root::host_has(subject.host, machine, &loader) {
+        let own = root::Root { path: PathBuf::from("/"), loader: PathBuf::from(&loader) };
+        if libraries::missing(subject, machine, &own).is_none() {
+            note(trace, "sysroot /", "chosen");
+            return Ok(None);
+        }
+    }
     let found = root::find(subject, machine, &loader, trace)?;
     match libraries::missing(subject, machine, &found) {
         Some(reason) => Err(reason),
