@@ -4,7 +4,9 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 use support::{is_required, ran, runs, triplecheck, write};
@@ -83,6 +85,27 @@ fn a_case_that_needs_a_kernel_runs_in_a_guest_system_beside_others_that_do_not()
     assert_eq!(cells(&second), here, "{second:#}");
     let again = second["cells"].as_array().unwrap().iter().filter(|cell| cell["unchanged"] == true);
     assert_eq!(again.count(), 2, "{second:#}");
+    // By hand it runs in a guest system, too.
+    let cell = format!("c::traces::here on {AARCH64}");
+    let by_hand = |how: &str, typed: &str| {
+        let mut command = triplecheck();
+        command.arg("-C").arg(project.path()).args(["repro", &cell, how]).env("SHELL", "/bin/sh");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let shell = by_hand("--shell", "guest\n");
+    let printed = String::from_utf8_lossy(&shell.stdout);
+    assert_eq!(printed, "stopped by SIGSTOP 1, holds 11\nexited with 42\n");
+    for how in ["--trace", "--debug"] {
+        let refused = by_hand(how, "");
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(
+            told.contains(&format!("try: --emulator qemu-user {how}")) && told.contains("--shell"),
+            "{told}"
+        );
+    }
     // Whoever names an emulator gets it.
     let user = report(project.path(), None, &["--emulator", "qemu-user"]);
     let there = [

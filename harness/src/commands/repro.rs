@@ -26,6 +26,9 @@ use crate::run::{Ready, Run, Single};
 use crate::supervise::StopFlag;
 use crate::verdict::Weight;
 
+/// The file in which a side's calls are.
+const CALLS: &str = "calls";
+
 /// How long a guest may take under a tracer.
 const TRACE_DEADLINE: Duration = Duration::from_secs(120);
 
@@ -183,6 +186,7 @@ fn debug(single: &Single<'_>, tools: &Tools, gdb_args: &[OsString]) -> Result<Ex
             let error = Error::world(text);
             return Err(match kind {
                 Kind::Native => error.hint("--emulator qemu-user, whose stub gdb can attach to"),
+                Kind::Vm => in_a_guest_system(error, "--debug"),
                 _ => error.hint("--shell, in which it is run by hand"),
             });
         }
@@ -196,29 +200,46 @@ fn debug(single: &Single<'_>, tools: &Tools, gdb_args: &[OsString]) -> Result<Ex
     Ok(code_of(status.code()))
 }
 
-/// A side's system calls, as they were written.
-fn traced(ready: &Ready, tools: &Tools, kept: &Path) -> Result<Option<Vec<calls::Call>>> {
-    let log = kept.join("calls");
-    let how = match ready.launch.emulator.kind {
-        Kind::QemuUser => How {
-            emulator_words: vec!["-strace".into(), "-D".into(), log.clone().into_os_string()],
-            ..How::default()
-        },
+/// What can be done instead, where a program runs in a guest system.
+fn in_a_guest_system(error: Error, wanted: &str) -> Error {
+    error
+        .hint(format!("--emulator qemu-user {wanted}, as far as it comes without a kernel of its own"))
+        .hint("--shell, in which `guest` runs it in the guest system")
+}
+
+/// How a side is started so that its calls are written to `log`.
+fn how_traced(ready: &Ready, tools: &Tools, log: &Path) -> Result<How> {
+    Ok(match ready.launch.emulator.kind {
+        Kind::QemuUser => {
+            How { emulator_words: vec!["-strace".into(), "-D".into(), log.into()], ..How::default() }
+        }
         Kind::Native => {
             let mut before = vec![tools.strace.clone().into_os_string()];
             before.extend(["-f", "-s", "64", "-o"].map(OsString::from));
-            before.push(log.clone().into_os_string());
+            before.push(log.into());
             How { before, ..How::default() }
         }
         Kind::Wine => How { env: vec![("WINEDEBUG".into(), "+relay".into())], ..How::default() },
-        kind @ (Kind::Wasi | Kind::QemuSystem | Kind::Vm | Kind::Remote | Kind::Custom) => {
+        Kind::Vm => {
+            let text = format!(
+                "the system calls of `{}` are answered by the kernel of a guest system, which tells nobody of them",
+                ready.program.display()
+            );
+            return Err(in_a_guest_system(Error::world(text), "--trace"));
+        }
+        kind @ (Kind::Wasi | Kind::QemuSystem | Kind::Remote | Kind::Custom) => {
             let text =
                 format!("programs of `{}`, run by {kind} here, make no system calls to show", ready.target);
             return Err(Error::world(text).hint("--shell, in which it is run by hand"));
         }
-    };
+    })
+}
+
+/// A side's system calls, as they were written.
+fn traced(ready: &Ready, how: &How, kept: &Path) -> Result<Option<Vec<calls::Call>>> {
+    let log = kept.join(CALLS);
     fs_err::create_dir_all(kept).about("create", kept)?;
-    let ended = start::to_end(ready, &how, kept, TRACE_DEADLINE)?;
+    let ended = start::to_end(ready, how, kept, TRACE_DEADLINE)?;
     let told =
         ended.map_or(format!("ended after {} s", TRACE_DEADLINE.as_secs()), |status| status.to_string());
     say(&format!("{}: {told}", ready.target));
@@ -233,9 +254,12 @@ fn traced(ready: &Ready, tools: &Tools, kept: &Path) -> Result<Option<Vec<calls:
 }
 
 fn trace(single: &Single<'_>, tools: &Tools, kept: &Path, out: &mut dyn Write) -> Result<ExitCode> {
-    let native = traced(single.native()?, tools, &kept.join("native"))?.unwrap_or_default();
+    let of = |ready, side: &str| how_traced(ready, tools, &kept.join(side).join(CALLS));
+    // What cannot be shown is said before anything runs.
+    let (how, how_natively) = (of(&single.target, "target")?, of(single.native()?, "native")?);
+    let native = traced(single.native()?, &how_natively, &kept.join("native"))?.unwrap_or_default();
     let name = single.target.target.to_string();
-    let text = if let Some(target) = traced(&single.target, tools, &kept.join("target"))? {
+    let text = if let Some(target) = traced(&single.target, &how, &kept.join("target"))? {
         calls::side_by_side(&native, &target, ["native", &name])
     } else {
         let relay = kept.join("target").join("stderr");
@@ -251,7 +275,7 @@ fn shell(single: &Single<'_>, args: &ReproArgs, target: &str) -> Result<ExitCode
     let bin = single.work().join("bin");
     fs_err::create_dir_all(&bin).about("create", &bin)?;
     for (name, ready) in [("guest", &single.target), ("native", single.native()?)] {
-        let text = scripts::run(&ready.command(&[]), ready.own_env(), &ready.dir, ready.stdin.as_deref());
+        let text = scripts::run(&ready.command(&[]), &ready.by_hand(), &ready.dir, ready.stdin.as_deref());
         let path = bin.join(name);
         fs_err::write(&path, text).about("write", &path)?;
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).about("change", &path)?;

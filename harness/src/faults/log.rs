@@ -33,8 +33,8 @@ const TRIED_BY_ALL: &[&str] = &["set_robust_list", "rseq", "clone3"];
 /// n32), SPARC, m68k.
 const RSEQ: &[u32] = &[293, 334, 386, 398, 383, 387, 4367, 5327, 6331, 365, 384];
 
-/// How the words of `prctl` begin that asks for a filter, and the name under which that call is told.
-const PR_SET_SECCOMP: &str = "22,";
+/// How a `prctl` begins that asks for a filter, and the name under which that call is told.
+const PR_SET_SECCOMP: &str = "prctl(22,";
 pub(super) const SECCOMP_REQUEST: &str = "prctl(PR_SET_SECCOMP)";
 
 /// System calls that came since their numbers are the same for every machine but Alpha; MIPS adds 4000, 5000 or 6000.
@@ -83,10 +83,17 @@ impl<'a> Log<'a> {
     /// tries are left out.
     pub fn failed_calls(self) -> Vec<(String, u32)> {
         let mut found: Vec<(String, u32)> = Vec::new();
+        let mut before = "";
         for line in self.lines(Kind::QemuUser) {
-            let Some(call) = failed_call(line) else { continue };
-            if !TRIED_BY_ALL.contains(&call.0.as_str()) && !found.contains(&call) {
-                found.push(call);
+            // Several processes write into one log: what one of them waits in, and how another's call ended, may stand in one
+            // line, or the end in a line of its own.
+            let of_this = failed_calls(line, line);
+            let calls = if of_this.is_empty() { failed_calls(before, line) } else { of_this };
+            before = line;
+            for call in calls {
+                if !TRIED_BY_ALL.contains(&call.0.as_str()) && !found.contains(&call) {
+                    found.push(call);
+                }
             }
         }
         found
@@ -134,32 +141,33 @@ impl<'a> Log<'a> {
     }
 }
 
-/// `4711 ptrace(0,0,0,0,0,0) = -1 errno=38 (Function not implemented)`, or `4711 Unknown syscall 425`.
-fn failed_call(line: &str) -> Option<(String, u32)> {
-    let rest = line.trim_start_matches(|character: char| character.is_ascii_digit()).strip_prefix(' ')?;
-    if let Some(number) = rest.strip_prefix("Unknown syscall ") {
-        let number: u32 = number.trim().parse().ok()?;
-        if RSEQ.contains(&number) {
-            return None;
-        }
-        let plain = if (4000..7000).contains(&number) { number % 1000 } else { number };
-        let name = NEW_CALLS.iter().find(|row| row.0 == plain);
-        return Some((name.map_or_else(|| format!("number {number}"), |row| row.1.to_owned()), ENOSYS));
+/// `4711 ptrace(0,0,0,0,0,0) = -1 errno=38 (Function not implemented)`, or `4711 Unknown syscall 425`: the calls that `line` names, of
+/// which one has failed where `end` says so.
+fn failed_calls(line: &str, end: &str) -> Vec<(String, u32)> {
+    let rest = line.trim_start_matches(|character: char| character.is_ascii_digit());
+    if let Some(number) = rest.strip_prefix(" Unknown syscall ") {
+        let number = number.trim().parse().ok().filter(|number| !RSEQ.contains(number));
+        return number.map(|number| (name_of(number), ENOSYS)).into_iter().collect();
     }
-    let (call, errno) = rest.rsplit_once(" = -1 errno=")?;
-    let digits = errno.find(|character: char| !character.is_ascii_digit()).unwrap_or(errno.len());
-    let errno = errno[..digits].parse().ok()?;
-    // Before it there may be the beginning of a call in which a parent waits: the last name is the one that failed.
-    let (name, words) = call.rmatch_indices('(').find_map(|(at, _)| {
-        let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-        let start = call[..at].rfind(|character| !is_name(character)).map_or(0, |place| place + 1);
-        (start < at).then(|| (&call[start..at], &call[at + 1..]))
-    })?;
-    let name = match name {
-        "prctl" if words.starts_with(PR_SET_SECCOMP) => SECCOMP_REQUEST,
-        name => name,
+    let Some((_, errno)) = end.rsplit_once(" = -1 errno=").filter(|_| rest.starts_with(' ')) else {
+        return Vec::new();
     };
-    Some((name.to_owned(), errno))
+    let digits = errno.find(|character: char| !character.is_ascii_digit()).unwrap_or(errno.len());
+    let Ok(errno) = errno[..digits].parse() else { return Vec::new() };
+    let names = line.match_indices('(').filter_map(|(at, _)| {
+        let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let start = line[..at].rfind(|character| !is_name(character)).map_or(0, |place| place + 1);
+        let is_request = line[start..].starts_with(PR_SET_SECCOMP);
+        (start < at).then(|| if is_request { SECCOMP_REQUEST } else { &line[start..at] })
+    });
+    names.map(|name| (name.to_owned(), errno)).collect()
+}
+
+/// The name of a call that QEMU knows by its number alone.
+fn name_of(number: u32) -> String {
+    let plain = if (4000..7000).contains(&number) { number % 1000 } else { number };
+    let name = NEW_CALLS.iter().find(|row| row.0 == plain);
+    name.map_or_else(|| format!("number {number}"), |row| row.1.to_owned())
 }
 
 /// `0x40000011bb:  e8 99 ff ff ff           callq    0x4000001159`: address, code in hexadecimal, two blanks, text.

@@ -119,6 +119,9 @@ fn what_only_a_kernel_does_is_told_from_what_every_program_tries() {
         Some("qemu-user has no kernel of the program's own machine, and `ptrace` fails"),
     );
     check(inside, Kind::Vm, None);
+    let apart =
+        "12 ptrace(0,0,0,0,9,9)11 wait4(12,3651,0,0,1,36)\n = -1 errno=38 (Function not implemented)\n";
+    check(apart, Kind::QemuUser, Some("`ptrace` fails"));
     let filter = "12 prctl(22,2,365114299856,0) = -1 errno=22 (Invalid argument)\n";
     check(filter, Kind::QemuUser, Some("`prctl(PR_SET_SECCOMP)`"));
     check("12 prctl(15,2,0,0) = -1 errno=22 (Invalid argument)\n", Kind::QemuUser, None);

@@ -176,6 +176,11 @@ impl<'a> Starter<'a> {
         Ok(launch.clone())
     }
 
+    /// Where the servers of guest systems listen.
+    pub(super) fn servers(&self) -> &Path {
+        self.systems.dir()
+    }
+
     /// Where working directories are made, until the end.
     pub(super) fn work(&self) -> &Path {
         self.work.path()

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use triplecheck_emulators::launch::{CommandLine, Guest as Program, Launch};
+use triplecheck_emulators::launch::{CommandLine, Guest as Program, Kind, Launch};
 use triplecheck_emulators::target::Target;
 
 use super::builds::Builds;
@@ -52,6 +52,8 @@ pub(crate) struct Ready {
     environment: Vec<(OsString, OsString)>,
     /// `TMPDIR`, the target's and the case's.
     set: Vec<(OsString, OsString)>,
+    /// By which it finds the guest system that it is run in.
+    servers: Option<(OsString, OsString)>,
     /// The case's alone.
     case_env: Vec<(String, String)>,
 }
@@ -68,6 +70,9 @@ impl Ready {
         let launch = starter.launch(planned, program)?;
         let mut set: Vec<(OsString, OsString)> = vec![("TMPDIR".into(), tmp.into_os_string())];
         set.extend(planned.env.iter().chain(&case_env).map(|(name, value)| (name.into(), value.into())));
+        // The system that is up already, so that no start by hand has to boot another one.
+        let is_vm = launch.emulator.kind == Kind::Vm;
+        let servers = is_vm.then(|| (crate::vm::SERVERS_VARIABLE.into(), starter.servers().into()));
         Ok(Self {
             target: planned.target.clone(),
             planned: planned.clone(),
@@ -78,6 +83,7 @@ impl Ready {
             stdin: call.stdin.clone(),
             environment: starter.environment().to_vec(),
             set,
+            servers,
             case_env,
         })
     }
@@ -98,7 +104,12 @@ impl Ready {
 
     /// The whole environment of a command line of its own.
     pub(crate) fn env(&self, command: &CommandLine) -> Vec<(OsString, OsString)> {
-        cell::apply(self.environment.clone(), self.set.clone(), command)
+        cell::apply(self.environment.clone(), self.by_hand(), command)
+    }
+
+    /// The variables that are set where it is started by hand: its own, and the way to its guest system.
+    pub(crate) fn by_hand(&self) -> Vec<(OsString, OsString)> {
+        self.set.iter().chain(&self.servers).cloned().collect()
     }
 
     /// The variables that are the case's own.
