@@ -224,7 +224,8 @@ impl Server {
         let id = self.process.id();
         let mut sum = 0;
         for task in std::fs::read_dir(format!("/proc/{id}/task"))? {
-            let children = std::fs::read_to_string(task?.path().join("children"))?;
+            // A thread that has ended meanwhile has none.
+            let children = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
             for child in children.split_whitespace() {
                 let rollup = std::fs::read_to_string(format!("/proc/{child}/smaps_rollup"))?;
                 let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
