@@ -68,6 +68,8 @@ pub(crate) struct Guests {
     threads: HashMap<Way, Threads>,
     /// The needs that cases of this run have.
     needs: Vec<bool>,
+    /// The targets on which some case needs a kernel.
+    with_kernel: Vec<String>,
 }
 
 /// A target, and whether what runs there needs a kernel of its own machine.
@@ -103,13 +105,16 @@ impl Guests {
                 }
             }
         }
+        let with_kernel = run.plan.kernel_targets().map(|planned| planned.target.to_string()).collect();
         let given_rustc = run.given.and_then(|given| given.rustc.clone());
-        Ok(Self { toolchain, given_rustc, host, blocked, kinds, threads, needs })
+        Ok(Self { toolchain, given_rustc, host, blocked, kinds, threads, needs, with_kernel })
     }
 
     /// Why nothing of this target can be run, if so.
     pub(crate) fn blocked(&self, target: &Target) -> Option<&Blocked> {
-        let found = self.needs.iter().map(|needed| self.blocked_for(target, *needed));
+        // Where the manifest leaves out all that needs a kernel, nobody misses one.
+        let is_met = |needed: &&bool| !**needed || self.with_kernel.contains(&target.to_string());
+        let found = self.needs.iter().filter(is_met).map(|needed| self.blocked_for(target, *needed));
         found.collect::<Option<Vec<_>>>()?.first().copied()
     }
 
