@@ -25,6 +25,19 @@ fn both_run() -> bool {
     boots && runs(AARCH64)
 }
 
+/// A cache without guest systems, in which the emulators are that set-up may have unpacked.
+#[track_caller]
+fn cache_without_systems() -> tempfile::TempDir {
+    let cache = tempfile::tempdir().expect("a temporary directory can be made");
+    let which = ran(triplecheck().args(["which", "--json", AARCH64]));
+    let which: Value = serde_json::from_str(&which.stdout).expect("`--json` is JSON");
+    let emulator = Path::new(which["emulator"]["program"].as_str().expect("an emulator runs it"));
+    if let Some(packages) = emulator.ancestors().find(|dir| dir.ends_with("packages")) {
+        std::os::unix::fs::symlink(packages, cache.path().join("packages")).expect("a link can be made");
+    }
+    cache
+}
+
 /// A run of the project with its report.
 #[track_caller]
 fn report(project: &Path, cache: Option<&Path>, words: &[&str]) -> Value {
@@ -115,7 +128,7 @@ fn a_case_that_needs_a_kernel_runs_in_a_guest_system_beside_others_that_do_not()
     ];
     assert_eq!(cells(&user), there, "{user:#}");
     // Without a guest system it is not run, which is no finding, and never silently under something else.
-    let cache = tempfile::tempdir().unwrap();
+    let cache = cache_without_systems();
     let without = report(project.path(), Some(cache.path()), &[]);
     let why = format!(
         "it needs a kernel of its own machine, and there is no guest system for aarch64: `triplecheck setup --vm {AARCH64}` \
@@ -187,7 +200,7 @@ fn a_guest_system_tells_the_emulators_faults_from_the_programs() {
     ] {
         assert!(text.contains(sentence), "{text}");
     }
-    let cache = tempfile::tempdir().unwrap();
+    let cache = cache_without_systems();
     let without = report(project.path(), Some(cache.path()), &["--confirm", "vm", "traces", "-t", AARCH64]);
     let why = format!("there is no guest system for aarch64: `triplecheck setup --vm {AARCH64}` brings it");
     assert_eq!(opinions(&without), BTreeMap::from([("c::traces".to_owned(), (0, 0))]), "{without:#}");
