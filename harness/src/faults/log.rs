@@ -87,8 +87,10 @@ impl<'a> Log<'a> {
         for line in self.lines(Kind::QemuUser) {
             // Several processes write into one log: what one of them waits in, and how another's call ended, may stand in one
             // line, or the end in a line of its own.
-            let of_this = failed_calls(line, line);
-            let calls = if of_this.is_empty() { failed_calls(before, line) } else { of_this };
+            let mut calls = failed_calls(line, line);
+            if calls.is_empty() || has_taken_the_end_of_a_wait(before, line) {
+                calls.extend(failed_calls(before, line));
+            }
             before = line;
             for call in calls {
                 if !TRIED_BY_ALL.contains(&call.0.as_str()) && !found.contains(&call) {
@@ -161,6 +163,14 @@ fn failed_calls(line: &str, end: &str) -> Vec<(String, u32)> {
         (start < at).then(|| if is_request { SECCOMP_REQUEST } else { &line[start..at] })
     });
     names.map(|name| (name.to_owned(), errno)).collect()
+}
+
+/// Whether the call of `line` has ended with the number of a process, its own or that of the next line's, with which only a wait
+/// ends: each of the two then stands before the other's end.
+fn has_taken_the_end_of_a_wait(line: &str, next: &str) -> bool {
+    let process = |line: &str| line.split(' ').next().filter(|number| !number.is_empty()).map(str::to_owned);
+    let Some((_, end)) = line.rsplit_once(" = ") else { return false };
+    [line, next].into_iter().filter_map(process).any(|process| process == end.trim())
 }
 
 /// The name of a call that QEMU knows by its number alone.

@@ -239,3 +239,32 @@ fn what_is_known_of_a_version_stands_beside_what_it_explains() {
     deviation(&nan("7fc00000\n"), &nan("0xffc00001\n"), Kind::QemuUser, "7.2", Some("payload of a NaN"));
     deviation(&nan("12345678\n"), &nan("12345679\n"), Kind::QemuUser, "7.2", None);
 }
+
+/// As QEMU 7.2 writes it when a program and what it starts are in their calls at once.
+#[test]
+fn a_program_that_was_started_in_vain_is_found_however_two_logs_lie_in_each_other() {
+    let none = "12 execve(\"/self\",{\"self\",NULL}) = 0\n11 wait4(-1,36,0,0,1,72) = -1 errno=10 (No child processes)\n";
+    for (log, expected) in [
+        ("12 execve(\"/self\",{\"self\",NULL}) = -1 errno=8 (Exec format error)\n", true),
+        (
+            "12 execve(\"/self\",{\"self\",NULL}) = 12\n11 wait4(-1,36,0,0,1,72) = -1 errno=8 (Exec format error)\n",
+            true,
+        ),
+        (
+            "12 execve(\"/self\",{\"self\",NULL}) = 12\n = -1 errno=8 (Exec format error)\n12 exit_group(8)\n",
+            true,
+        ),
+        (
+            "12 execve(\"/self\",{\"self\",NULL})11 wait4(-1,36,0,0,1,72) = -1 errno=8 (Exec format error)\n",
+            true,
+        ),
+        (
+            "11 wait4(-1,36,0,0,1,72)12 execve(\"/self\",{\"self\",NULL}) = -1 errno=8 (Exec format error)\n",
+            true,
+        ),
+        (none, false),
+    ] {
+        let observation = seen(End::Exited { code: 1 }, "", "", log);
+        assert_eq!(has_started_in_vain(side(&observation, Kind::QemuUser)), expected, "{log}");
+    }
+}
