@@ -82,9 +82,11 @@ pub(crate) fn install_systems(
     let triples =
         wishes.iter().map(|wish| Target::parse(wish.system.triple).map_err(crate::plan::unknown_triple));
     let triples: Vec<Target> = triples.collect::<Result<_>>()?;
-    let status = install(directory, &triples, Wants { rust: true, c: false, run: false }, yes)?;
-    if status != 0 {
-        return Ok(status);
+    if !triples.is_empty() {
+        let status = install(directory, &triples, Wants { rust: true, c: false, run: false }, yes)?;
+        if status != 0 {
+            return Ok(status);
+        }
     }
     let mut steps: Vec<(String, Vec<String>)> = Vec::new();
     let host = super::host();
