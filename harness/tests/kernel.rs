@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use support::{is_required, ran, runs, triplecheck, write};
+use support::{boots, is_required, ran, runs, triplecheck, write};
 
 const AARCH64: &str = "aarch64-unknown-linux-gnu";
 const TRACES: &str = include_str!("../../cross-tests/c/kernel/ptrace.c");
@@ -17,12 +17,7 @@ const TRACES: &str = include_str!("../../cross-tests/c/kernel/ptrace.c");
 /// Whether user-mode emulation and a guest system for `AARCH64` are there.
 #[track_caller]
 fn both_run() -> bool {
-    let boots = ran(triplecheck().args(["which", "--emulator", "vm", AARCH64])).code == Some(0);
-    assert!(boots || !is_required("vm"), "a guest system for {AARCH64} is required");
-    if !boots {
-        println!("skipped: no guest system for {AARCH64}");
-    }
-    boots && runs(AARCH64)
+    boots(AARCH64) && runs(AARCH64)
 }
 
 /// A cache without guest systems, in which the emulators are that set-up may have unpacked.

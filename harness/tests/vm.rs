@@ -11,22 +11,10 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use support::{compile, is_required, ran, triplecheck, write};
+use support::{boots, compile, guest_system, ran, triplecheck, write};
 
 const AARCH64: &str = "aarch64-unknown-linux-gnu";
 const S390X: &str = "s390x-unknown-linux-gnu";
-
-/// Whether a guest system for `target` is there.
-#[track_caller]
-fn boots(target: &str) -> bool {
-    let which = ran(triplecheck().args(["which", "--emulator", "vm", target]));
-    if which.code == Some(0) {
-        return true;
-    }
-    assert!(!is_required("vm"), "a guest system for {target} is required:\n{}", which.stdout);
-    println!("skipped: no guest system for {target}");
-    false
-}
 
 /// Shows all that it is given, changes files, and ends as it is told.
 const ODD: &str = r#"
@@ -246,13 +234,10 @@ fn a_guest_runs_and_reads_files_that_belong_to_another_user_than_qemu() {
     }
     std::fs::write(dir.path().join("text"), "of root\n").unwrap();
     // What root has is closed to others: the system and the binary under test are copied to where they may be read.
-    let which = ran(triplecheck().args(["which", "--json", "--emulator", "vm", AARCH64]));
-    let which: Value = serde_json::from_str(&which.stdout).unwrap();
-    let words: Vec<&str> = which["command"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    let kernel = Path::new(words[words.iter().position(|word| *word == "--kernel").unwrap() + 1]);
+    let kernel = guest_system(AARCH64);
     let cache = dir.path().join("cache");
     std::fs::create_dir_all(cache.join("vm/aarch64")).unwrap();
-    assert!(support::copies(kernel, &cache.join("vm/aarch64").join(kernel.file_name().unwrap())));
+    assert!(support::copies(&kernel, &cache.join("vm/aarch64").join(kernel.file_name().unwrap())));
     let binary = dir.path().join("triplecheck");
     assert!(support::copies(Path::new(env!("CARGO_BIN_EXE_triplecheck")), &binary));
     #[expect(clippy::disallowed_methods, reason = "the test starts the binary under test as another user")]

@@ -12,25 +12,10 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{await_true, compile, is_required, ran, triplecheck, write};
+use support::{await_true, boots, compile, guest_system, ran, triplecheck, write};
 
 const AARCH64: &str = "aarch64-unknown-linux-gnu";
 const CC: &str = "aarch64-linux-gnu-gcc";
-
-/// The directory of the guest system, where there is one.
-#[track_caller]
-fn system() -> Option<PathBuf> {
-    let which = ran(triplecheck().args(["which", "--json", "--emulator", "vm", AARCH64]));
-    if which.code != Some(0) {
-        assert!(!is_required("vm"), "a guest system for {AARCH64} is required:\n{}", which.stdout);
-        println!("skipped: no guest system for {AARCH64}");
-        return None;
-    }
-    let which: Value = serde_json::from_str(&which.stdout).unwrap();
-    let words: Vec<&str> = which["command"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    let place = words.iter().position(|word| *word == "--kernel").unwrap();
-    Some(PathBuf::from(words[place + 1]))
-}
 
 /// A place of its own for a test: the processes that it starts name `cache`, and make their files below `tmp`.
 struct Lab {
@@ -40,7 +25,10 @@ struct Lab {
 
 impl Lab {
     fn new() -> Option<Self> {
-        let there = system()?;
+        if !boots(AARCH64) {
+            return None;
+        }
+        let there = guest_system(AARCH64);
         let dir = tempfile::tempdir().unwrap();
         let system = dir.path().join("cache/vm/aarch64").join(there.file_name().unwrap());
         std::fs::create_dir_all(&system).unwrap();

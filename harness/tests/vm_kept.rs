@@ -8,24 +8,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use serde_json::Value;
-use support::{compile, is_required, ran, triplecheck};
+use support::{boots, compile, guest_system, guest_words, ran, triplecheck};
 
 const AARCH64: &str = "aarch64-unknown-linux-gnu";
-
-/// Whether a guest system for `target` is there.
-#[track_caller]
-fn boots(target: &str) -> bool {
-    let which = ran(triplecheck().args(["which", "--emulator", "vm", target]));
-    if which.code == Some(0) {
-        return true;
-    }
-    assert!(!is_required("vm"), "a guest system for {target} is required:\n{}", which.stdout);
-    println!("skipped: no guest system for {target}");
-    false
-}
 
 /// A server, and how programs are run in its guest.
 struct Server {
@@ -37,21 +24,9 @@ struct Server {
 
 /// The words for the system that runs a program, as `which` has them for a client.
 fn words(program: &Path, cache: Option<&Path>) -> Vec<String> {
-    let mut command = triplecheck();
-    command.args(["which", "--json", "--emulator", "vm"]).arg(program);
-    let which = ran(with_cache(&mut command, cache));
-    let which: Value = serde_json::from_str(&which.stdout).unwrap();
-    let words: Vec<String> =
-        which["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect();
+    let words = guest_words(program, cache);
     let end = words.iter().position(|word| word == "--argv0").unwrap();
     words[2..end].to_vec()
-}
-
-fn with_cache<'a>(command: &'a mut Command, cache: Option<&Path>) -> &'a mut Command {
-    match cache {
-        Some(cache) => command.env("TRIPLECHECK_CACHE", cache),
-        None => command,
-    }
 }
 
 /// Makes a snapshot where there is none, as set-up does.
@@ -186,11 +161,10 @@ fn a_snapshot_that_cannot_be_restored_is_thrown_away_and_the_system_booted() {
         return;
     }
     // A system of the test's own, without the snapshot of the one that it is a copy of.
-    let there = words(&program, None);
-    let kernel = Path::new(&there[there.iter().position(|word| word == "--kernel").unwrap() + 1]);
+    let kernel = guest_system(AARCH64);
     let own = dir.path().join("vm/aarch64").join(kernel.file_name().unwrap());
     std::fs::create_dir_all(&own).unwrap();
-    for entry in std::fs::read_dir(kernel).unwrap().map(Result::unwrap) {
+    for entry in std::fs::read_dir(&kernel).unwrap().map(Result::unwrap) {
         if entry.path().is_file() {
             std::fs::copy(entry.path(), own.join(entry.file_name())).unwrap();
         }
@@ -202,7 +176,7 @@ fn a_snapshot_that_cannot_be_restored_is_thrown_away_and_the_system_booted() {
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();
     let mut command = triplecheck();
     command.args(["exec", "--emulator", "vm", "--"]).arg(&program);
-    let run = ran(with_cache(&mut command, Some(dir.path())));
+    let run = ran(command.env("TRIPLECHECK_CACHE", dir.path()));
     assert_eq!((run.code, run.stderr.as_str()), (Some(7), ""));
     assert_eq!(snapshots().count(), 0);
 }

@@ -57,6 +57,40 @@ pub(crate) fn runs(target: &str) -> bool {
     false
 }
 
+/// The same of a guest system for `target`, which is required as `vm`.
+#[track_caller]
+pub(crate) fn boots(target: &str) -> bool {
+    let which = ran(triplecheck().args(["which", "--emulator", "vm", target]));
+    if which.code == Some(0) {
+        return true;
+    }
+    assert!(!is_required("vm"), "a guest system for {target} is required:\n{}", which.stdout);
+    println!("skipped: no guest system for {target}");
+    false
+}
+
+/// The words of the command by which a guest system runs `what`, a target or a program; `cache` instead of the user's own.
+#[track_caller]
+pub(crate) fn guest_words(what: &Path, cache: Option<&Path>) -> Vec<String> {
+    let mut command = triplecheck();
+    command.args(["which", "--json", "--emulator", "vm"]).arg(what);
+    if let Some(cache) = cache {
+        command.env("TRIPLECHECK_CACHE", cache);
+    }
+    let which = ran(&mut command);
+    let which: serde_json::Value = serde_json::from_str(&which.stdout).expect("`--json` is JSON");
+    let words = which["command"].as_array().expect("there is a guest system");
+    words.iter().map(|word| word.as_str().expect("words are text").to_owned()).collect()
+}
+
+/// The directory of a target's guest system.
+#[track_caller]
+pub(crate) fn guest_system(target: &str) -> PathBuf {
+    let words = guest_words(Path::new(target), None);
+    let place = words.iter().position(|word| word == "--kernel").expect("its kernel is named");
+    PathBuf::from(&words[place + 1])
+}
+
 /// A C compiler by name; where it is missing the test is skipped aloud, or fails if its target is required.
 #[track_caller]
 pub(crate) fn compile(cc: &str, target: &str, source: &str, output: &Path, flags: &[&str]) -> bool {
