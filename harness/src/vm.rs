@@ -16,7 +16,7 @@
 pub mod client;
 mod guest;
 mod hot;
-mod image;
+pub(crate) mod image;
 mod inherited;
 pub mod kvm;
 mod monitor;

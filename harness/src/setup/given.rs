@@ -8,23 +8,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use triplecheck_emulators::machine::Machine;
 use triplecheck_emulators::vm::machines::System;
 
 use super::initramfs;
 use super::kernels::Kernel;
+use crate::vm::image;
 
 /// The words of Linux's banner, before its release.
 const BANNER: &[u8] = b"Linux version ";
-
-/// What marks an image as one of a machine: the machine, where the mark stands, and the mark.
-const MARKS: [(&str, usize, &[u8]); 5] = [
-    ("x86_64", 0x202, b"HdrS"),
-    ("aarch64", 0x38, b"ARM\x64"),
-    ("riscv64", 0x38, b"RSC\x05"),
-    ("aarch32", 0x24, b"\x18\x28\x6f\x01"),
-    ("s390x", 0x10008, b"S390EP"),
-];
 
 /// What marks a file that is no kernel as it is, and what it is.
 const PACKED: [(&[u8], &str); 4] = [
@@ -84,27 +75,7 @@ fn machine_of(bytes: &[u8]) -> Result<&'static str, String> {
     if bytes.starts_with(b"MZ") && bytes.get(4..8) == Some(b"zimg") {
         return Err("it unpacks itself under EFI alone: give the `Image` that is in it".to_owned());
     }
-    if let Some((machine, ..)) =
-        MARKS.iter().find(|(_, at, mark)| bytes.get(*at..*at + mark.len()) == Some(mark))
-    {
-        return Ok(machine);
-    }
-    of_elf(bytes).ok_or_else(|| "it is no Linux kernel that is known here".to_owned())
-}
-
-/// The machine of an ELF file.
-fn of_elf(bytes: &[u8]) -> Option<&'static str> {
-    use triplecheck_emulators::target::Endian;
-    let head = bytes.get(..20).filter(|head| head.starts_with(b"\x7fELF"))?;
-    let (endian, number) = match head[5] {
-        1 => (Endian::Little, u16::from_le_bytes([head[18], head[19]])),
-        _ => (Endian::Big, u16::from_be_bytes([head[18], head[19]])),
-    };
-    let bits = if head[4] == 2 { 64 } else { 32 };
-    let is_it = |machine: &&Machine| {
-        machine.elf_machine == Some(number) && machine.endian == endian && machine.elf_bits() == bits
-    };
-    Machine::all().find(is_it).map(|machine| machine.name)
+    image::machine_of(bytes).ok_or_else(|| "it is no Linux kernel that is known here".to_owned())
 }
 
 /// The release in Linux's banner, where the image is not packed, or in the head of an x86 image.
@@ -127,7 +98,7 @@ fn of_module(system: &System, path: &Path) -> Result<String, String> {
     const KEY: &[u8] = b"\0vermagic=";
     let bytes = initramfs::contents(path)?;
     let name = path.display();
-    match of_elf(&bytes) {
+    match image::of_elf(&bytes) {
         Some(machine) if machine == system.machine => {}
         Some(machine) => {
             return Err(format!("`{name}` is a module for {machine}, and not for {}", system.machine));
@@ -151,7 +122,7 @@ mod tests {
     use super::*;
 
     fn image(mark: &str, release: &str) -> Vec<u8> {
-        let (_, at, bytes) = MARKS.iter().find(|(machine, ..)| *machine == mark).unwrap();
+        let (at, bytes, _) = image::MARKS.iter().find(|(.., machine)| *machine == mark).unwrap();
         let mut image = vec![0; 0x11000];
         image[*at..*at + bytes.len()].copy_from_slice(bytes);
         image.extend_from_slice(format!("Linux version %s\0Linux version {release} (a@b)\0").as_bytes());

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use triplecheck_emulators::binary::Binary;
 use triplecheck_emulators::machine::Machine;
+use triplecheck_emulators::target::Endian;
 
 /// How much of a file is read: what s390x says stands behind 64 KiB.
 const READ_BYTES: u64 = 66 * 1024;
 
 /// Where an image that is no ELF file says for which machine it is (`Documentation/arch/arm64/booting.rst`,
 /// `…/riscv/boot-image-header.rst`, `…/x86/boot.rst`, `arch/s390/boot/head.S`, `arch/arm/boot/compressed/head.S`).
-const MARKS: &[(usize, &[u8], &str)] = &[
+pub(crate) const MARKS: &[(usize, &[u8], &str)] = &[
     (0x38, b"ARMd", "aarch64"),
     (0x30, b"RISCV\0\0\0", "riscv64"),
     (0x10008, b"S390EP", "s390x"),
@@ -30,7 +31,7 @@ pub(super) fn problem(path: &Path, machine: &str) -> Option<String> {
     if let Err(error) = file.and_then(|file| file.take(READ_BYTES).read_to_end(&mut bytes)) {
         return Some(format!("{error}"));
     }
-    match machine_of(path, &bytes) {
+    match machine_of(&bytes).or_else(|| of_pe(path)) {
         Some(found) if found == machine => None,
         Some(found) => Some(format!("`{}` is a kernel for {found}, and not for {machine}", path.display())),
         None if bytes.starts_with(WITHOUT_MACHINE) => None,
@@ -38,18 +39,31 @@ pub(super) fn problem(path: &Path, machine: &str) -> Option<String> {
     }
 }
 
-fn machine_of(path: &Path, bytes: &[u8]) -> Option<&'static str> {
-    let marked =
-        MARKS.iter().find(|(at, mark, _)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(mark)));
-    if let Some((_, _, machine)) = marked {
-        return Some(machine);
-    }
+/// The machine of the kernel that begins with these bytes.
+pub(crate) fn machine_of(bytes: &[u8]) -> Option<&'static str> {
+    let is_marked = |at: usize, mark: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(mark));
+    let marked = MARKS.iter().find(|(at, mark, _)| is_marked(*at, mark));
+    marked.map(|(_, _, machine)| *machine).or_else(|| of_elf(bytes))
+}
+
+/// The machine of an image that is for EFI firmware.
+fn of_pe(path: &Path) -> Option<&'static str> {
     match Binary::read(path).ok()? {
-        Binary::Elf(elf) => Machine::of_elf(&elf).map(|machine| machine.name),
-        // An image with a stub for EFI firmware.
         Binary::Pe(pe) => Machine::of_pe(pe.machine).map(|machine| machine.name),
-        Binary::Wasm(_) | Binary::MachO | Binary::Script(_) => None,
+        Binary::Elf(_) | Binary::Wasm(_) | Binary::MachO | Binary::Script(_) => None,
     }
+}
+
+/// The machine that the first bytes of an ELF file name: a kernel, or a module.
+pub(crate) fn of_elf(bytes: &[u8]) -> Option<&'static str> {
+    let head = bytes.get(..20).filter(|head| head.starts_with(b"\x7fELF"))?;
+    let (endian, number) = match head[5] {
+        1 => (Endian::Little, u16::from_le_bytes([head[18], head[19]])),
+        _ => (Endian::Big, u16::from_be_bytes([head[18], head[19]])),
+    };
+    let bits = if head[4] == 2 { 64 } else { 32 };
+    // The flags matter on MIPS alone, for which there is no system.
+    Machine::of_elf_header(bits, endian, number, 0).map(|machine| machine.name)
 }
 
 #[cfg(test)]
