@@ -12,7 +12,7 @@ use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::target::Target;
-use triplecheck_emulators::vm::kernels::{Packaged, is_of};
+use triplecheck_emulators::vm::kernels::{Packaged, is_of, place};
 use triplecheck_emulators::vm::machines::System;
 use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
@@ -114,10 +114,6 @@ pub(crate) fn is_current(host: &dyn Host, system: &System, release: &str) -> boo
     let dir = place(host, system).join(release);
     dir.join(INITRAMFS).is_file()
         && fs_err::read_to_string(dir.join(AGENT_KEY)).is_ok_and(|key| key == agent_key())
-}
-
-fn place(host: &dyn Host, system: &System) -> PathBuf {
-    host.cache_dir().join("vm").join(system.machine)
 }
 
 /// The systems of `targets` that are there without a snapshot of theirs, as words for the command that makes it: which kernel and

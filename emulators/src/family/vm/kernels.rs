@@ -114,7 +114,7 @@ pub(super) fn choose(
     let asked = subject.target.and_then(Target::kernel_variant);
     let mut is_outdated = false;
     for system in System::all_serving(machine) {
-        let place = subject.host.cache_dir().join("vm").join(system.machine);
+        let place = place(subject.host, system);
         let mut releases = releases(subject.host, system);
         releases.retain(|(release, _)| is_of(release, asked));
         is_outdated |= releases.iter().any(|(_, is_current)| !is_current);
@@ -139,10 +139,15 @@ pub(super) fn choose(
     })
 }
 
+/// The directory of a system's kernels, each in a directory of its own that has its release as its name.
+pub fn place(host: &dyn Host, system: &System) -> PathBuf {
+    host.cache_dir().join("vm").join(system.machine)
+}
+
 /// The kernels that were put there for a system, the newest last: each release, and whether its first process speaks as
 /// this version does.
 pub(super) fn releases(host: &dyn Host, system: &System) -> Vec<(String, bool)> {
-    let place = host.cache_dir().join("vm").join(system.machine);
+    let place = place(host, system);
     let has = |release: &str, file: &str| host.is_file(&place.join(release).join(file));
     let mut releases: Vec<(String, bool)> = host
         .names_in(&place)
