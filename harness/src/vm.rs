@@ -144,13 +144,15 @@ impl Wanted {
         }
     }
 
-    /// What makes a system anew that is not as it should be.
+    /// What makes a system anew that is not as it should be: with the same kernel, which is Debian's or the user's.
     pub(crate) fn remedy(&self) -> String {
-        format!(
-            "`rm -r {} && triplecheck setup --vm {}` makes the system anew",
-            crate::shell::quote(&self.kernel.display().to_string()),
-            self.system.triple
-        )
+        let series = kernels::series(&release_of(&self.kernel));
+        let which = match kernels::Packaged::find(self.system, Some(&series)) {
+            Some(_) => format!("{}@linux-{series}", self.system.triple),
+            None => format!("{} --kernel FILE", self.system.triple),
+        };
+        let kernel = crate::shell::quote(&self.kernel.display().to_string());
+        format!("`rm -r {kernel} && triplecheck setup --vm {which}` makes the system anew")
     }
 
     /// The same under TCG, with the board and the processor that are right for it.
@@ -212,6 +214,21 @@ mod tests {
             known,
             "give `INITRAMFS` the next number, and write both here"
         );
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_made_anew_with_the_same_kernel() {
+        for (release, setup) in [
+            ("6.12.117+deb13-16k", "setup --vm aarch64-unknown-linux-gnu@linux-6.12-16k`"),
+            ("6.1.0-50", "setup --vm aarch64-unknown-linux-gnu@linux-6.1`"),
+            ("7.2.0-mine", "setup --vm aarch64-unknown-linux-gnu --kernel FILE`"),
+        ] {
+            let words =
+                format!("--machine aarch64 --qemu q --kernel /c/{release} --cpu c --accel tcg --board b");
+            let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+            let remedy = Wanted::of_words(&words).unwrap().remedy();
+            assert!(remedy.contains(&format!("rm -r /c/{release} && triplecheck {setup}")), "{remedy}");
+        }
     }
 
     #[test]
