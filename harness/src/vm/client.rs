@@ -278,12 +278,21 @@ fn run(words: &Words, stream: &UnixStream, passed: &mut [Passed; 2]) -> Result<E
         bring_back(change, &roots)
             .map_err(|error| failure(format!("cannot bring back what the program made: {error}")))?;
     }
-    if is_full {
-        say(
-            "the guest system is full: it has no more room for what programs write, and nothing is brought back",
-        );
+    if is_full { without_files(ended) } else { Ok(ended) }
+}
+
+/// What is made of the end of a program of which nothing is brought back, because there was no room for what it wrote: a
+/// failure stands as it is, and a success is none.
+fn without_files(ended: Ended) -> Result<Ended, Failure> {
+    let text = "the guest system is full: it has no more room for what programs write, and nothing is brought back; \
+                `--emulator qemu-user` writes to this machine's disk";
+    match ended {
+        Ended::Exited(0) => Err(failure(text)),
+        ended => {
+            say(text);
+            Ok(ended)
+        }
     }
-    Ok(ended)
 }
 
 /// Sends standard input, a piece whenever the last one was taken.
@@ -350,6 +359,13 @@ fn links_over(sysroot: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_whose_files_are_lost_has_not_succeeded() {
+        let failed = without_files(Ended::Exited(0)).err().unwrap();
+        assert!(failed.code == FAILED && failed.text.contains("is full"), "{}", failed.text);
+        assert_eq!(without_files(Ended::Exited(3)).ok(), Some(Ended::Exited(3)));
+    }
 
     /// Where it finds nothing, everything is slower and nothing fails.
     #[test]
