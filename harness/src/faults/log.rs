@@ -168,9 +168,9 @@ fn failed_calls(line: &str, end: &str) -> Vec<(String, u32)> {
 /// Whether the call of `line` has ended with the number of a process, its own or that of the next line's, with which only a wait
 /// ends: each of the two then stands before the other's end.
 fn has_taken_the_end_of_a_wait(line: &str, next: &str) -> bool {
-    let process = |line: &str| line.split(' ').next().filter(|number| !number.is_empty()).map(str::to_owned);
     let Some((_, end)) = line.rsplit_once(" = ") else { return false };
-    [line, next].into_iter().filter_map(process).any(|process| process == end.trim())
+    let processes = [line, next].into_iter().filter_map(|line| line.split(' ').next());
+    processes.filter(|process| !process.is_empty()).any(|process| process == end.trim())
 }
 
 /// The name of a call that QEMU knows by its number alone.
