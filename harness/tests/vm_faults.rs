@@ -127,7 +127,10 @@ fn a_system_that_is_not_as_it_should_be_is_told_with_what_makes_it_anew() {
         }
         let run = ran(lab.command().args(["exec", "--emulator", "vm"]).arg(&program));
         assert_eq!(run.code, Some(125), "{}", run.stderr);
-        let anew = format!("`rm -r {} && triplecheck setup --vm {AARCH64}`", lab.system.display());
+        let release = lab.system.file_name().unwrap().to_str().unwrap();
+        let version: Vec<&str> = release.split('.').take(2).collect();
+        let (place, version) = (lab.system.display(), version.join("."));
+        let anew = format!("`rm -r {place} && triplecheck setup --vm {AARCH64}@linux-{version}`");
         for part in parts.iter().copied().chain([anew.as_str()]) {
             assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
         }
