@@ -22,8 +22,8 @@ pub(super) struct Deviation {
     /// The first version without it.
     gone: Option<&'static str>,
     symptom: Symptom,
-    /// Whether a kernel of the guest's own machine has what is missing, and its failure is cause enough: no program does
-    /// without it that asks for it.
+    /// Whether a kernel of the guest's own machine has what is missing, so that a failure of which the program tells is
+    /// cause enough.
     lifted_by_a_kernel: bool,
     /// One sentence.
     text: &'static str,
@@ -266,9 +266,23 @@ pub fn known(symptoms: &Symptoms<'_>) -> Vec<String> {
     told
 }
 
-/// The system calls that failed although a kernel of the program's own machine has them: why it failed, in one sentence.
+/// How a program tells of a call's error: in the C library's words and in Rust's number.
+const TOLD: [(u32, [&str; 2]); 2] =
+    [(ENOSYS, ["Function not implemented", "os error 38"]), (EINVAL, ["Invalid argument", "os error 22"])];
+
+/// Whether what the program printed tells of this error.
+fn tells_of(target: Side<'_>, errno: u32) -> bool {
+    let words = TOLD.iter().find(|(number, _)| *number == errno).map_or(&[][..], |(_, words)| words);
+    let printed = [&target.observation.stdout, &target.observation.stderr];
+    let is_in = |word: &str| printed.iter().any(|text| memchr::memmem::find(text, word.as_bytes()).is_some());
+    words.iter().any(|word| is_in(word))
+}
+
+/// The system calls that failed although a kernel of the program's own machine has them: why it failed, in one sentence. A call of
+/// whose error the program says nothing is none of them: event loops try io_uring, and do without it.
 pub fn lacking_kernel(target: Side<'_>) -> Option<String> {
-    let calls = Log::of(target).failed_calls();
+    let mut calls = Log::of(target).failed_calls();
+    calls.retain(|(_, errno)| tells_of(target, *errno));
     let lacks = |call: &&(String, u32)| {
         ROWS.iter().any(|row| {
             let is_of_it = matches!(row.symptom, Symptom::Call(names, errno)

@@ -105,7 +105,8 @@ fn a_log_tells_which_calls_failed_and_which_instruction_came_last() {
 fn what_only_a_kernel_does_is_told_from_what_every_program_tries() {
     #[track_caller]
     fn check(log: &str, emulator: Kind, expected: Option<&str>) {
-        let observation = seen(End::Exited { code: 1 }, "", "", log);
+        let said = "it: Function not implemented\nOs { code: 22, message: \"Invalid argument\" }\n";
+        let observation = seen(End::Exited { code: 1 }, "", said, log);
         let told = lacking_kernel(side(&observation, emulator));
         match expected {
             Some(part) => assert!(told.as_deref().is_some_and(|told| told.contains(part)), "{told:?}"),
@@ -119,6 +120,8 @@ fn what_only_a_kernel_does_is_told_from_what_every_program_tries() {
         Some("qemu-user has no kernel of the program's own machine, and `ptrace` fails"),
     );
     check(inside, Kind::Vm, None);
+    let tried_and_done_without = seen(End::Exited { code: 1 }, "4\n", "", inside);
+    assert_eq!(lacking_kernel(side(&tried_and_done_without, Kind::QemuUser)), None);
     let apart =
         "12 ptrace(0,0,0,0,9,9)11 wait4(12,3651,0,0,1,36)\n = -1 errno=38 (Function not implemented)\n";
     check(apart, Kind::QemuUser, Some("`ptrace` fails"));
