@@ -1,6 +1,8 @@
 //! What an emulator wrote into its log when a failing guest was run once more under it: every system call (`-strace`) and
 //! every translated block (`-d in_asm`) of QEMU, the remarks of Wine (`WINEDEBUG`).
 
+use std::collections::{BTreeSet, VecDeque};
+
 use triplecheck_emulators::launch::Kind;
 
 use crate::compare::Side;
@@ -32,6 +34,9 @@ const TRIED_BY_ALL: &[&str] = &["set_robust_list", "rseq", "clone3"];
 /// The numbers under which QEMU does not know `rseq` by name: generic, x86_64, i386, Arm, s390x, PowerPC, MIPS (o32, n64,
 /// n32), SPARC, m68k.
 const RSEQ: &[u32] = &[293, 334, 386, 398, 383, 387, 4367, 5327, 6331, 365, 384];
+
+/// The most calls that are thought to be without their end at once.
+const OPEN_MAX: usize = 4;
 
 /// How a `prctl` begins that asks for a filter, and the name under which that call is told.
 const PR_SET_SECCOMP: &str = "prctl(22,";
@@ -81,18 +86,30 @@ impl<'a> Log<'a> {
 
     /// The system calls that failed, with their errno: QEMU's own lack of one is [`ENOSYS`]. Those that every program
     /// tries are left out.
+    ///
+    /// Several processes write into one log, each call and each end in pieces, so that a call may stand before another's
+    /// end. As many calls may be without their end as there are processes: an error is taken for one of each of the last so
+    /// many.
     pub fn failed_calls(self) -> Vec<(String, u32)> {
+        let lines: Vec<&str> = self.lines(Kind::QemuUser).collect();
+        let processes: BTreeSet<&str> = lines.iter().flat_map(|line| processes(line)).collect();
+        let in_one_line = lines.iter().map(|line| calls(line).count()).max().unwrap_or(0);
+        let open_max = processes.len().max(in_one_line).clamp(1, OPEN_MAX);
+        let mut open: VecDeque<String> = VecDeque::new();
         let mut found: Vec<(String, u32)> = Vec::new();
-        let mut before = "";
-        for line in self.lines(Kind::QemuUser) {
-            // Several processes write into one log: what one of them waits in, and how another's call ended, may stand in one
-            // line, or the end in a line of its own.
-            let mut calls = failed_calls(line, line);
-            if calls.is_empty() || has_taken_the_end_of_a_wait(before, line) {
-                calls.extend(failed_calls(before, line));
-            }
-            before = line;
-            for call in calls {
+        for piece in lines.into_iter().flat_map(pieces) {
+            let failed: Vec<(String, u32)> = match piece {
+                Piece::Call(name) => {
+                    open.push_back(name);
+                    if open.len() > open_max {
+                        open.pop_front();
+                    }
+                    continue;
+                }
+                Piece::Unknown(number) => vec![(name_of(number), ENOSYS)],
+                Piece::Error(errno) => open.iter().map(|name| (name.clone(), errno)).collect(),
+            };
+            for call in failed {
                 if !TRIED_BY_ALL.contains(&call.0.as_str()) && !found.contains(&call) {
                     found.push(call);
                 }
@@ -143,34 +160,60 @@ impl<'a> Log<'a> {
     }
 }
 
-/// `4711 ptrace(0,0,0,0,0,0) = -1 errno=38 (Function not implemented)`, or `4711 Unknown syscall 425`: the calls that `line` names, of
-/// which one has failed where `end` says so.
-fn failed_calls(line: &str, end: &str) -> Vec<(String, u32)> {
-    let rest = line.trim_start_matches(|character: char| character.is_ascii_digit());
-    if let Some(number) = rest.strip_prefix(" Unknown syscall ") {
-        let number = number.trim().parse().ok().filter(|number| !RSEQ.contains(number));
-        return number.map(|number| (name_of(number), ENOSYS)).into_iter().collect();
-    }
-    let Some((_, errno)) = end.rsplit_once(" = -1 errno=").filter(|_| rest.starts_with(' ')) else {
-        return Vec::new();
-    };
-    let digits = errno.find(|character: char| !character.is_ascii_digit()).unwrap_or(errno.len());
-    let Ok(errno) = errno[..digits].parse() else { return Vec::new() };
-    let names = line.match_indices('(').filter_map(|(at, _)| {
-        let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-        let start = line[..at].rfind(|character| !is_name(character)).map_or(0, |place| place + 1);
-        let is_request = line[start..].starts_with(PR_SET_SECCOMP);
-        (start < at).then(|| if is_request { SECCOMP_REQUEST } else { &line[start..at] })
-    });
-    names.map(|name| (name.to_owned(), errno)).collect()
+/// What is read of a log of calls: `4711 ptrace(0,0,0,0,0,0) = -1 errno=38 (Function not implemented)`, or
+/// `4711 Unknown syscall 425`.
+enum Piece {
+    /// A call's name, as it begins.
+    Call(String),
+    /// A call that QEMU does not know.
+    Unknown(u32),
+    /// The end of one that failed.
+    Error(u32),
 }
 
-/// Whether the call of `line` has ended with the number of a process, its own or that of the next line's, with which only a wait
-/// ends: each of the two then stands before the other's end.
-fn has_taken_the_end_of_a_wait(line: &str, next: &str) -> bool {
-    let Some((_, end)) = line.rsplit_once(" = ") else { return false };
-    let processes = [line, next].into_iter().filter_map(|line| line.split(' ').next());
-    processes.filter(|process| !process.is_empty()).any(|process| process == end.trim())
+/// The calls that begin in a line: where the name begins, and where it ends. What is quoted is a name of a file.
+fn calls(line: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    line.match_indices('(').filter_map(move |(end, _)| {
+        let start = line[..end].rfind(|character| !is_name(character)).map_or(0, |place| place + 1);
+        let is_quoted = line[..start].matches('"').count() % 2 == 1;
+        // In a listing, numbers stand before registers: `0x8(%rbp)`.
+        let is_named = line[start..end].starts_with(|character: char| !character.is_ascii_digit());
+        (start < end && is_named && !is_quoted).then_some((start, end))
+    })
+}
+
+/// The processes that a line's calls are of, as far as they stand right before them.
+fn processes(line: &str) -> impl Iterator<Item = &str> + '_ {
+    calls(line).filter_map(|(start, _)| {
+        let before = line[..start].strip_suffix(' ')?;
+        let number = &before[before.trim_end_matches(|character: char| character.is_ascii_digit()).len()..];
+        (!number.is_empty()).then_some(number)
+    })
+}
+
+/// The pieces of a line, in their order.
+fn pieces(line: &str) -> Vec<Piece> {
+    const ERROR: &str = "-1 errno=";
+    const UNKNOWN: &str = "Unknown syscall ";
+    let number = |text: &str| {
+        let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+        text[..digits].parse::<u32>().ok()
+    };
+    let begun = calls(line).map(|(start, end)| {
+        let is_request = line[start..].starts_with(PR_SET_SECCOMP);
+        let name = if is_request { SECCOMP_REQUEST } else { &line[start..end] };
+        (end, Piece::Call(name.to_owned()))
+    });
+    let after = |mark: &'static str| {
+        line.match_indices(mark).filter_map(move |(at, _)| Some((at, number(&line[at + mark.len()..])?)))
+    };
+    let errors = after(ERROR).map(|(at, errno)| (at, Piece::Error(errno)));
+    let unknown = after(UNKNOWN).filter(|(_, number)| !RSEQ.contains(number));
+    let unknown = unknown.map(|(at, number)| (at, Piece::Unknown(number)));
+    let mut all: Vec<(usize, Piece)> = begun.chain(errors).chain(unknown).collect();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, piece)| piece).collect()
 }
 
 /// The name of a call that QEMU knows by its number alone.

@@ -125,6 +125,14 @@ fn what_only_a_kernel_does_is_told_from_what_every_program_tries() {
     let apart =
         "12 ptrace(0,0,0,0,9,9)11 wait4(12,3651,0,0,1,36)\n = -1 errno=38 (Function not implemented)\n";
     check(apart, Kind::QemuUser, Some("`ptrace` fails"));
+    let piecewise = "11 wait4(12,36,0,0,1,72) = 0\n12 ptrace(0,0,0,0,9,9) = 11 write(1,0x5,7)-1 errno=38 (Function not implemented)\n7\n";
+    check(piecewise, Kind::QemuUser, Some("`ptrace` fails"));
+    let names =
+        "12 openat(-100,\"/ptrace(1) (2)\",0) = 3\n12 fstat(3) = -1 errno=38 (Function not implemented)\n";
+    check(names, Kind::QemuUser, None);
+    let in_a_listing = "IN: main\n0x40000011bb:  e8 99 ff ff ff           movq    12 ptrace(0,0,0,0,9,9)0x8(%rbp), %rax\n\
+        12  = -1 errno=38 (Function not implemented)\n";
+    check(in_a_listing, Kind::QemuUser, Some("`ptrace` fails"));
     let filter = "12 prctl(22,2,365114299856,0) = -1 errno=22 (Invalid argument)\n";
     check(filter, Kind::QemuUser, Some("`prctl(PR_SET_SECCOMP)`"));
     check("12 prctl(15,2,0,0) = -1 errno=22 (Invalid argument)\n", Kind::QemuUser, None);
@@ -251,6 +259,10 @@ fn a_program_that_was_started_in_vain_is_found_however_two_logs_lie_in_each_othe
         ("12 execve(\"/self\",{\"self\",NULL}) = -1 errno=8 (Exec format error)\n", true),
         (
             "12 execve(\"/self\",{\"self\",NULL}) = 12\n11 wait4(-1,36,0,0,1,72) = -1 errno=8 (Exec format error)\n",
+            true,
+        ),
+        (
+            "12 execve(\"/self\",{\"self\",NULL}) = 11 wait4(-1,36,0,0,1,72)-1 errno=8 (Exec format error)\n12 exit_group(8)\n",
             true,
         ),
         (
