@@ -23,6 +23,7 @@ mod monitor;
 mod passed;
 mod serve;
 pub mod snapshot;
+mod up;
 mod wire;
 
 pub use serve::main as serve_main;
@@ -144,6 +145,16 @@ impl Wanted {
         }
     }
 
+    /// The command that makes the snapshot from which it is restored.
+    pub(crate) fn setup(&self) -> String {
+        let release = release_of(&self.kernel);
+        let variant = match self.accelerator {
+            Accelerator::Tcg if self.cpu != kernels::cpu(self.system, &release) => self.cpu.clone(),
+            Accelerator::Tcg | Accelerator::Kvm => format!("linux-{}", kernels::series(&release)),
+        };
+        format!("`triplecheck setup --vm {}@{variant}`", self.system.triple)
+    }
+
     /// What makes a system anew that is not as it should be: with the same kernel, which is Debian's or the user's.
     pub(crate) fn remedy(&self) -> String {
         let series = kernels::series(&release_of(&self.kernel));
@@ -228,6 +239,19 @@ mod tests {
             let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
             let remedy = Wanted::of_words(&words).unwrap().remedy();
             assert!(remedy.contains(&format!("rm -r /c/{release} && triplecheck {setup}")), "{remedy}");
+        }
+    }
+
+    #[test]
+    fn a_snapshot_is_made_for_the_kernel_or_the_processor_that_is_wanted() {
+        for (cpu, setup) in
+            [(System::named("aarch64").unwrap().cpu, "@linux-6.1`"), ("cortex-a53", "@cortex-a53`")]
+        {
+            let words =
+                format!("--machine aarch64 --qemu q --kernel /c/6.1.0-50 --cpu {cpu} --accel tcg --board b");
+            let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+            let setup_of = Wanted::of_words(&words).unwrap().setup();
+            assert!(setup_of.ends_with(setup), "{setup_of}");
         }
     }
 

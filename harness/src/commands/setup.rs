@@ -61,7 +61,7 @@ fn install_given(directory: &Path, targets: &[Target], kernel: &Path, args: &Set
     let version: String = release.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     let target = format!("{}@linux-{}{pages}", target.triple(), version.trim_end_matches('.'));
     say(&format!("linux-{release} is there: `{target}` runs programs in it\n"))?;
-    make_snapshots(&[Target::parse(&target).map_err(crate::plan::unknown_triple)?])
+    make_snapshots(&[Target::parse(&target).map_err(crate::plan::unknown_triple)?], Serving::Own)
 }
 
 /// Makes the guest systems for `targets`, and what they are made with; the exit status.
@@ -98,7 +98,7 @@ pub(crate) fn install_systems(
         }
     }
     if steps.is_empty() && wishes.is_empty() {
-        return Ok(make_snapshots(targets)?.max(if impossible.is_empty() { 0 } else { 69 }));
+        return Ok(make_snapshots(targets, serving)?.max(if impossible.is_empty() { 0 } else { 69 }));
     }
     let mut text = String::from("to be done:\n");
     for (name, packages) in &steps {
@@ -137,15 +137,15 @@ pub(crate) fn install_systems(
         progress.step(&title);
         done(title, systems::make(&host, directory, wish, &mut progress))?;
     }
-    Ok(make_snapshots(targets)?.max(if failed || !impossible.is_empty() { 69 } else { 0 }))
+    Ok(make_snapshots(targets, serving)?.max(if failed || !impossible.is_empty() { 69 } else { 0 }))
 }
 
 /// Makes the snapshots that are missing, from which the systems of later runs are restored. Where one cannot be used, systems
 /// are booted: that is said, and is no failure.
-fn make_snapshots(targets: &[Target]) -> Result<u8> {
+fn make_snapshots(targets: &[Target], serving: Serving) -> Result<u8> {
     let mut progress = PlainProgress::new(std::io::stderr());
     let mut status = 0;
-    for (system, words) in systems::without_snapshot(&super::host(), targets) {
+    for (system, words) in systems::without_snapshot(&super::host(), targets, serving) {
         let title = format!("make a snapshot of the guest system for {}", system.machine);
         progress.step(&title);
         match systems::make_snapshot(words) {

@@ -16,6 +16,7 @@ use triplecheck_emulators::target::Target;
 use crate::cli::WhichArgs;
 use crate::error::{Error, Result};
 use crate::vm::Wanted;
+use crate::vm::snapshot::{self, State};
 
 /// One answer, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -42,6 +43,8 @@ struct EmulatorAnswer {
     cpu: Option<String>,
     /// Of a guest system: `kvm` or `tcg`. Why not KVM stands in the trace.
     accelerator: Option<&'static str>,
+    /// Of a guest system: whether it is `restored` or `booted`. Why it is booted stands in the trace.
+    start: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -133,7 +136,7 @@ fn answer(
             trace
         }
     };
-    answer.trace = trace.iter().map(step).collect();
+    answer.trace.splice(0..0, trace.iter().map(step));
     answer
 }
 
@@ -144,14 +147,18 @@ fn step(considered: &Considered) -> Step {
 fn fill(answer: &mut Answer, host: &LocalHost, launch: &Launch, program: &OsStr) {
     let text = |word: &OsStr| word.to_string_lossy().into_owned();
     let emulator = &launch.emulator;
+    let wanted = Wanted::of_words(&launch.prefix);
+    let (start, why) = wanted.as_ref().map(start_of).unzip();
     answer.decision = "run";
     answer.emulator = Some(EmulatorAnswer {
         kind: emulator.kind.to_string(),
         program: emulator.program.as_ref().map(|program| program.display().to_string()),
         version: crate::run::version_of(host, launch),
         cpu: emulator.cpu.clone(),
-        accelerator: Wanted::of_words(&launch.prefix).map(|wanted| wanted.accelerator.name()),
+        accelerator: wanted.map(|wanted| wanted.accelerator.name()),
+        start,
     });
+    answer.trace.extend(why.map(|outcome| Step { candidate: "snapshot".to_owned(), outcome }));
     let command = launch.command(&Guest { program: Path::new(program), argv0: None, args: &[] });
     answer.command = std::iter::once(command.program.display().to_string())
         .chain(command.args.iter().map(|word| text(word)))
@@ -167,6 +174,18 @@ fn fill(answer: &mut Answer, host: &LocalHost, launch: &Launch, program: &OsStr)
         }
     }
     answer.sysroot = launch.sysroot.as_ref().map(|sysroot| sysroot.display().to_string());
+}
+
+/// Whether a guest system is restored or booted, and why.
+fn start_of(wanted: &Wanted) -> (&'static str, String) {
+    let state = snapshot::state(wanted);
+    match (&state, state.why_it_is_booted(wanted)) {
+        (_, Some(why)) => ("booted", why),
+        (State::NotWanted, None) => {
+            ("booted", "none is made, since systems boot in no time under KVM".to_owned())
+        }
+        (State::Usable | State::Missing(_) | State::Unusable(_), None) => ("restored", "chosen".to_owned()),
+    }
 }
 
 /// The packages of this distribution that bring all pieces.
@@ -198,6 +217,7 @@ fn render(answer: &Answer, decision: &Decision, program: &OsStr) -> String {
                     emulator.version.clone(),
                     emulator.cpu.clone().map(|cpu| format!("cpu {cpu}")),
                     emulator.accelerator.map(|name| format!("accelerator {name}")),
+                    emulator.start.map(|start| format!("({start})")),
                 ];
                 let _ = writeln!(
                     out,

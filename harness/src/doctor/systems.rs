@@ -71,8 +71,8 @@ fn health(system: &System, survey: Survey, snapshot: Option<State>) -> SystemHea
         Some(State::Unusable(why)) => {
             add("snapshot", Health::Good, format!("none, so that it is booted for each run: {why}"));
         }
-        Some(State::Missing) => {
-            add("snapshot", Health::Missing, "none, so that it is booted for each run".to_owned());
+        Some(State::Missing(why)) => {
+            add("snapshot", Health::Missing, format!("none, so that it is booted for each run: {why}"));
             fixes.push(setup(String::new()));
         }
         Some(State::NotWanted) | None => {}
@@ -96,7 +96,7 @@ mod tests {
         let good = health(system, survey(true), Some(State::Usable));
         assert!(good.fixes.is_empty() && good.checks.iter().all(|check| check.health == Health::Good));
         assert_eq!(good.checks[1].text, "tcg, not kvm: there is no `/dev/kvm`");
-        let unsaved = health(system, survey(true), Some(State::Missing));
+        let unsaved = health(system, survey(true), Some(State::Missing("it was thrown away".to_owned())));
         assert_eq!(unsaved.fixes, ["triplecheck setup --vm s390x-unknown-linux-gnu"]);
         let unusable =
             health(system, survey(true), Some(State::Unusable("its timers stand still".to_owned())));

@@ -372,9 +372,7 @@ impl<'a> Starter<'a> {
 
     /// Ends what preparations started: Wine's server.
     pub(crate) fn finish(self) -> Result<()> {
-        if let Some(why) = self.systems.end() {
-            self.run.board.remark(crate::vm::client::without_kvm(&why));
-        }
+        self.systems.end().into_iter().for_each(|note| self.run.board.remark(note));
         self.preparations.end()?;
         let path = self.work.path().to_owned();
         self.work.close().about("remove", path)

@@ -1,6 +1,6 @@
 //! The guest systems of a run: each is booted when the first program for it is started, and kept until the run ends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -39,8 +39,8 @@ pub(super) struct Systems {
     dir: PathBuf,
     known: Mutex<HashMap<PathBuf, Arc<Mutex<Known>>>>,
     places: Mutex<HashMap<PathBuf, Arc<Places>>>,
-    /// Why they are not under KVM, where they should have been.
-    not_kvm: Mutex<Option<String>>,
+    /// What is to be told of how they came up.
+    notes: Mutex<BTreeSet<String>>,
 }
 
 /// One system.
@@ -60,7 +60,7 @@ struct Running {
 
 impl Systems {
     pub(super) fn new(dir: PathBuf) -> Self {
-        Self { dir, known: Mutex::default(), places: Mutex::default(), not_kvm: Mutex::default() }
+        Self { dir, known: Mutex::default(), places: Mutex::default(), notes: Mutex::default() }
     }
 
     /// Where servers listen.
@@ -108,9 +108,8 @@ impl Systems {
         }
         known.boots += 1;
         match boot(&self.dir, &wanted, socket) {
-            Ok((running, not_kvm)) => {
-                let mut told = self.not_kvm.lock().unwrap_or_else(PoisonError::into_inner);
-                *told = told.take().or(not_kvm);
+            Ok((running, notes)) => {
+                self.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes);
                 known.running = Some(running);
                 Ok(())
             }
@@ -121,8 +120,8 @@ impl Systems {
         }
     }
 
-    /// Ends all of them, and says why they were not under KVM.
-    pub(super) fn end(self) -> Option<String> {
+    /// Ends all of them; what is to be told of how they came up.
+    pub(super) fn end(self) -> BTreeSet<String> {
         for known in self.known.into_inner().unwrap_or_else(PoisonError::into_inner).into_values() {
             let running = known.lock().unwrap_or_else(PoisonError::into_inner).running.take();
             if let Some(Running { mut server, _life_line: life_line }) = running {
@@ -130,15 +129,15 @@ impl Systems {
                 let _ = server.wait();
             }
         }
-        self.not_kvm.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.notes.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn boot(dir: &Path, wanted: &Wanted, socket: PathBuf) -> Result<(Running, Option<String>), String> {
+fn boot(dir: &Path, wanted: &Wanted, socket: PathBuf) -> Result<(Running, Vec<String>), String> {
     let io = |error: std::io::Error| format!("a guest system cannot be started: {error}");
     fs_err::create_dir_all(dir).map_err(io)?;
     let (ours, theirs) = UnixStream::pair().map_err(io)?;
     let listen: [OsString; 2] = ["--listen".into(), socket.into()];
     let server = client::start_server(wanted, &listen, Stdio::from(OwnedFd::from(theirs))).map_err(io)??;
-    Ok((Running { server: server.process, _life_line: ours }, server.not_kvm))
+    Ok((Running { server: server.process, _life_line: ours }, server.up.notes(wanted)))
 }

@@ -117,18 +117,30 @@ pub(crate) fn is_current(host: &dyn Host, system: &System, release: &str) -> boo
 }
 
 /// The systems of `targets` that are there without a snapshot of theirs, as words for the command that makes it: which kernel and
-/// QEMU it is of depends on the lookup.
-pub fn without_snapshot(host: &dyn Host, targets: &[Target]) -> Vec<(&'static System, Vec<OsString>)> {
+/// QEMU it is of depends on the lookup. One that could not be used is made once more for whoever names the system.
+pub fn without_snapshot(
+    host: &dyn Host,
+    targets: &[Target],
+    serving: Serving,
+) -> Vec<(&'static System, Vec<OsString>)> {
     let mut found: Vec<(&System, Vec<OsString>)> = Vec::new();
     for target in targets {
         if let Some(wanted) = wanted(host, target)
-            && snapshot::state(&wanted) == snapshot::State::Missing
+            && is_to_be_made(&snapshot::state(&wanted), serving)
             && found.iter().all(|(_, words)| *words != wanted.words())
         {
             found.push((wanted.system, wanted.words()));
         }
     }
     found
+}
+
+fn is_to_be_made(state: &snapshot::State, serving: Serving) -> bool {
+    match state {
+        snapshot::State::Missing(_) => true,
+        snapshot::State::Unusable(_) => serving == Serving::Own,
+        snapshot::State::NotWanted | snapshot::State::Usable => false,
+    }
 }
 
 /// What there is of the snapshot of a target's system, where there is a system.
@@ -144,9 +156,9 @@ fn wanted(host: &dyn Host, target: &Target) -> Option<Wanted> {
     }
 }
 
-/// Makes a system's snapshot. What it says is why none can be used.
+/// Makes a system's snapshot, once more where one could not be used. What it says is why none can be used.
 pub fn make_snapshot(words: Vec<OsString>) -> Result<Option<String>, String> {
-    let words = std::iter::once(snapshot::SUBCOMMAND.into()).chain(words);
+    let words = [snapshot::SUBCOMMAND, snapshot::AGAIN].into_iter().map(Into::into).chain(words);
     let tool = Tool::new(crate::supervise::OWN_BINARY).args(words).deadline(SNAPSHOT_DEADLINE);
     let said = tool.answer().map_err(|error| error.to_string())?;
     Ok(Some(said.trim().to_owned()).filter(|said| !said.is_empty()))

@@ -22,6 +22,7 @@ use triplecheck_emulators::vm::accelerators::Accelerator;
 
 use super::image;
 use super::passed::Passed;
+use super::up::{Up, without_kvm};
 use super::wire::{self, Ended, Fields, kind};
 use super::{SERVE_SUBCOMMAND, SERVERS_VARIABLE, VOICE, Wanted, Words};
 use crate::unix;
@@ -157,9 +158,9 @@ fn start_alone(wanted: &Wanted) -> Result<Way, Failure> {
     });
     let (stream, server) =
         started.map_err(|error| failure(format!("a guest system cannot be started: {error}")))?;
-    let Server { process, not_kvm } = server.map_err(failure)?;
+    let Server { process, up } = server.map_err(failure)?;
     // In a run, whose server told it, this would be taken for the program's words.
-    if let Some(why) = not_kvm.filter(|_| std::env::var_os(SERVERS_VARIABLE).is_none()) {
+    if let Some(why) = up.not_kvm.filter(|_| std::env::var_os(SERVERS_VARIABLE).is_none()) {
         say(&without_kvm(&why));
     }
     Ok(Way { stream, server: Some(process) })
@@ -168,13 +169,7 @@ fn start_alone(wanted: &Wanted) -> Result<Way, Failure> {
 /// A server that is up.
 pub(crate) struct Server {
     pub(crate) process: Child,
-    /// Why its guest is not under KVM, where it should have been. It is remembered, and so told once.
-    pub(crate) not_kvm: Option<String>,
-}
-
-/// What is said where a system was to run under KVM and does not.
-pub(crate) fn without_kvm(why: &str) -> String {
-    format!("guest systems run without KVM from now on, until the host is booted again: {why}")
+    pub(crate) up: Up,
 }
 
 /// The system as it is started: not under KVM where that has been found useless since it was decided.
@@ -210,12 +205,11 @@ pub(crate) fn start_server(
             answer.push(char::from(byte[0]));
         }
     }
-    if let Some(why) = answer.strip_prefix("up") {
-        let not_kvm = Some(why.trim().to_owned()).filter(|why| !why.is_empty());
-        if let Some(why) = &not_kvm {
+    if let Some(up) = Up::read(&answer) {
+        if let Some(why) = &up.not_kvm {
             crate::commands::host().refute_kvm(why);
         }
-        return Ok(Ok(Server { process, not_kvm }));
+        return Ok(Ok(Server { process, up }));
     }
     let _ = process.wait();
     Ok(Err(if answer.is_empty() {

@@ -20,7 +20,8 @@ use triplecheck_emulators::vm::machines::{Memory, Start};
 
 use super::Wanted;
 use super::monitor::Monitor;
-use super::snapshot::Snapshot;
+use super::snapshot::{self, Snapshot};
+use super::up::Up;
 use super::wire::{self, Fields, kind};
 
 /// How long a system may take to boot: under a second of work on a fast machine, a hundred times that on a slow one that
@@ -79,31 +80,34 @@ struct Console {
 
 impl Guest {
     /// Restores a system where there is a snapshot of it, or boots one. A snapshot from which no system comes up is
-    /// thrown away.
-    pub(super) fn come_up(wanted: &Wanted) -> Result<(Self, Option<String>), String> {
-        if let Some(snapshot) = Snapshot::of(wanted) {
-            match Self::restore(wanted, &snapshot) {
-                Ok(guest) => return Ok((guest, None)),
-                Err(_) => snapshot.discard(),
-            }
-        }
-        Self::boot(wanted)
-    }
-
-    /// Boots a system and waits until its agent answers: once more under TCG where it did not under KVM, and then says
-    /// why not. The error is one sentence.
-    fn boot(wanted: &Wanted) -> Result<(Self, Option<String>), String> {
+    /// thrown away. The error is one sentence.
+    pub(super) fn come_up(wanted: &Wanted) -> Result<(Self, Up), String> {
         let deadline = match wanted.accelerator {
-            Accelerator::Tcg => return Ok((Self::boot_under_tcg(wanted)?, None)),
+            Accelerator::Tcg => {
+                let (guest, not_restored) = Self::restore_or_boot(wanted)?;
+                return Ok((guest, Up { not_restored, ..Up::default() }));
+            }
             Accelerator::Kvm => KVM_BOOT_DEADLINE,
         };
         match Self::boot_once(wanted, deadline) {
-            Ok(guest) => Ok((guest, None)),
+            Ok(guest) => Ok((guest, Up::default())),
             Err(why) => match Self::boot_under_tcg(&wanted.under_tcg()) {
-                Ok(guest) => Ok((guest, Some(why))),
+                Ok(guest) => Ok((guest, Up { not_kvm: Some(why), ..Up::default() })),
                 Err(error) => Err(format!("{error}; and before that under KVM: {why}")),
             },
         }
+    }
+
+    /// A system, and why it was booted and not restored, if so.
+    fn restore_or_boot(wanted: &Wanted) -> Result<(Self, Option<String>), String> {
+        if let Some(snapshot) = Snapshot::of(wanted) {
+            match Self::restore(wanted, &snapshot) {
+                Ok(guest) => return Ok((guest, None)),
+                Err(why) => snapshot.discard(&why),
+            }
+        }
+        let not_restored = snapshot::state(wanted).why_it_is_booted(wanted);
+        Ok((Self::boot_under_tcg(wanted)?, not_restored))
     }
 
     fn boot_under_tcg(wanted: &Wanted) -> Result<Self, String> {

@@ -56,8 +56,8 @@ struct Client {
     back: Option<UnixStream>,
 }
 
-/// `__vm-serve [--listen SOCKET] WORDS`. Writes one line to standard output when the system is up (`up`, and
-/// why it is not under KVM where it should be), or says why it is not.
+/// `__vm-serve [--listen SOCKET] WORDS`. Writes one line to standard output when the system is up ([`super::up::Up`]),
+/// or says why it is not.
 pub fn main(words: &[OsString]) -> ExitCode {
     let Some(wanted) = Wanted::of_words(words) else { return ExitCode::from(2) };
     let listen = words.iter().position(|word| word == "--listen").and_then(|place| words.get(place + 1));
@@ -71,7 +71,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
     if let Some(socket) = listen {
         watch(&owner, Some(socket.clone()));
     }
-    let (mut guest, not_kvm) = match Guest::come_up(&wanted) {
+    let (mut guest, up) = match Guest::come_up(&wanted) {
         Ok(booted) => booted,
         Err(why) => return refuse(&why),
     };
@@ -96,8 +96,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
     if let Err(error) = begun {
         return refuse(&error.to_string());
     }
-    let up = not_kvm.map_or("up\n".to_owned(), |why| format!("up {}\n", why.replace('\n', " ")));
-    let told = io::stdout().write_all(up.as_bytes()).and_then(|()| io::stdout().flush());
+    let told = io::stdout().write_all(up.line().as_bytes()).and_then(|()| io::stdout().flush());
     if told.is_err() {
         return ExitCode::FAILURE;
     }

@@ -28,11 +28,28 @@ const PLACE: &str = "snapshots";
 /// How many snapshots a kernel may have: one for each processor model that is in use, some 100 MB each.
 const SNAPSHOTS_MAX: usize = 3;
 
-/// Where a snapshot says why there is none.
+/// Where a snapshot says why it cannot be used.
 const UNUSABLE: &str = "unusable";
+
+/// What is left of one that was thrown away: why.
+const LOST: &str = "lost";
+
+/// Of what a snapshot is, a part a line: by which it is told how another one differs.
+const OF: &str = "of";
 
 /// Changes when what is in a snapshot does.
 const FORMAT: u32 = 1;
+
+/// The word by which one is made where there is one that cannot be used.
+pub(crate) const AGAIN: &str = "--again";
+
+/// What is made once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Retry {
+    Nothing,
+    /// What could not be used when it was made: the disk may have been full, or the machine busy.
+    Unusable,
+}
 
 /// A snapshot that may be restored.
 pub(super) struct Snapshot(PathBuf);
@@ -42,8 +59,9 @@ pub(super) struct Snapshot(PathBuf);
 pub(crate) enum State {
     /// None is made: guests under KVM boot in no time.
     NotWanted,
-    Missing,
-    /// It was made, and cannot be used.
+    /// There is none, or none of this QEMU and processor; why.
+    Missing(String),
+    /// It was made, and could not be used; why.
     Unusable(String),
     Usable,
 }
@@ -51,7 +69,7 @@ pub(crate) enum State {
 impl Snapshot {
     /// The snapshot of a system, if there is one.
     pub(super) fn of(wanted: &Wanted) -> Option<Self> {
-        let dir = (state(wanted) == State::Usable).then(|| place(wanted))??;
+        let dir = (state(wanted) == State::Usable).then(|| place(wanted))?.ok()?;
         // By this the one that was used last is known.
         let now = fs_err::File::open(&dir).ok()?;
         let _ = now.into_parts().0.set_modified(SystemTime::now());
@@ -68,9 +86,26 @@ impl Snapshot {
         self.0.join("state")
     }
 
-    /// Removes it. Guests that were restored from it keep what they have of it.
-    pub(super) fn discard(&self) {
-        let _ = fs_err::remove_dir_all(&self.0);
+    /// Throws it away, and leaves the reason in its place. Guests that were restored from it keep what they have of it.
+    pub(super) fn discard(&self, why: &str) {
+        for file in [self.state(), self.memory(), self.0.join(OF)] {
+            let _ = fs_err::remove_file(file);
+        }
+        let _ = fs_err::write(self.0.join(LOST), why);
+    }
+}
+
+impl State {
+    /// Why this system is booted where others are restored, and what to do about it; `None` where it is not.
+    pub(crate) fn why_it_is_booted(&self, wanted: &Wanted) -> Option<String> {
+        let setup = wanted.setup();
+        match self {
+            Self::NotWanted | Self::Usable => None,
+            Self::Missing(why) => Some(format!("{why}: {setup} makes one")),
+            Self::Unusable(why) => Some(format!(
+                "its snapshot could not be used when it was made: {why}: {setup} tries once more"
+            )),
+        }
     }
 }
 
@@ -80,35 +115,87 @@ pub(crate) fn state(wanted: &Wanted) -> State {
         Accelerator::Kvm => return State::NotWanted,
         Accelerator::Tcg => {}
     }
-    let Some(dir) = place(wanted) else { return State::Missing };
+    let dir = match place(wanted) {
+        Ok(dir) => dir,
+        Err(error) => return State::Missing(error.to_string()),
+    };
     if let Ok(why) = fs_err::read_to_string(dir.join(UNUSABLE)) {
         return State::Unusable(why);
     }
-    if Snapshot(dir).state().is_file() { State::Usable } else { State::Missing }
+    if let Ok(why) = fs_err::read_to_string(dir.join(LOST)) {
+        return State::Missing(format!(
+            "its snapshot was thrown away, because no system came up from it: {why}"
+        ));
+    }
+    if Snapshot(dir).state().is_file() { State::Usable } else { State::Missing(others(wanted)) }
 }
 
-/// Where the snapshot is that belongs to this system, and to no other: to this QEMU, these words, this kernel and this
-/// first process.
-fn place(wanted: &Wanted) -> Option<PathBuf> {
+/// What is there in the place of a snapshot that is missing.
+fn others(wanted: &Wanted) -> String {
+    let is_of = lines(&parts(wanted).unwrap_or_default());
+    let there = fs_err::read_dir(wanted.kernel.join(PLACE)).into_iter().flatten().flatten();
+    let of_others = there.filter_map(|entry| fs_err::read_to_string(entry.path().join(OF)).ok());
+    let differing = of_others.map(|of| {
+        let differing = is_of.lines().filter(|line| of.lines().all(|other| other != *line));
+        differing.filter_map(|line| Some(line.split_once(' ')?.1.to_owned())).collect::<Vec<_>>()
+    });
+    // The nearest tells most.
+    match differing.min_by_key(Vec::len) {
+        Some(what) if !what.is_empty() => {
+            format!("its snapshot is of another {}", what.join(" and another "))
+        }
+        Some(_) | None => "there is no snapshot of it".to_owned(),
+    }
+}
+
+/// A part of what a snapshot is of: what a user calls it, and by which bytes it is told from another.
+type Part = (String, Vec<u8>);
+
+/// Of what a system's snapshot is: of this QEMU, this kernel and first process, and these words.
+fn parts(wanted: &Wanted) -> std::io::Result<Vec<Part>> {
+    let mut parts = Vec::new();
+    let (kernel, initramfs) = (wanted.kernel.join(KERNEL), wanted.kernel.join(INITRAMFS));
+    let qemu = format!("version of `{}`", wanted.qemu.display());
+    for (what, file) in [(qemu.as_str(), &wanted.qemu), ("kernel", &kernel), ("first process", &initramfs)] {
+        let about = fs_err::metadata(file)?;
+        let changed = about.modified()?.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut bytes = file.as_os_str().as_encoded_bytes().to_vec();
+        bytes.push(0);
+        bytes.extend(about.len().to_le_bytes());
+        bytes.extend(changed.as_nanos().to_le_bytes());
+        parts.push((what.to_owned(), bytes));
+    }
+    let words = wanted.system.words(&Start { kernel: Path::new(""), ..wanted.start() });
+    let words = words.iter().flat_map(|word| word.as_encoded_bytes().iter().copied().chain([0]));
+    parts.push(("processor or board".to_owned(), words.collect()));
+    Ok(parts)
+}
+
+/// The parts as [`OF`] has them: digest and name.
+fn lines(parts: &[Part]) -> String {
+    let line = |(what, bytes): &Part| {
+        format!("{} {}\n", &blake3::hash(bytes).to_hex()[..16], what.replace('\n', " "))
+    };
+    parts.iter().map(line).collect()
+}
+
+/// Where the snapshot is that belongs to this system, and to no other.
+fn place(wanted: &Wanted) -> std::io::Result<PathBuf> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&FORMAT.to_le_bytes());
-    for file in [&wanted.qemu, &wanted.kernel.join(KERNEL), &wanted.kernel.join(INITRAMFS)] {
-        let about = fs_err::metadata(file).ok()?;
-        let changed = about.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        hasher.update(file.as_os_str().as_encoded_bytes()).update(&[0]);
-        hasher.update(&about.len().to_le_bytes()).update(&changed.as_nanos().to_le_bytes());
+    for (_, bytes) in parts(wanted)? {
+        hasher.update(&bytes);
     }
-    for word in wanted.system.words(&Start { kernel: Path::new(""), ..wanted.start() }) {
-        hasher.update(word.as_encoded_bytes()).update(&[0]);
-    }
-    Some(wanted.kernel.join(PLACE).join(&hasher.finalize().to_hex()[..16]))
+    Ok(wanted.kernel.join(PLACE).join(&hasher.finalize().to_hex()[..16]))
 }
 
-/// `__vm-snapshot WORDS`: makes the system's snapshot where there is none. Prints why it is unusable, if it is.
+/// `__vm-snapshot [--again] WORDS`: makes the system's snapshot where there is none, or with `--again` where there is none that can be
+/// used. Prints why it is unusable, if it is.
 pub fn main(words: &[std::ffi::OsString]) -> ExitCode {
     use std::io::Write as _;
     let Some(wanted) = Wanted::of_words(words) else { return ExitCode::from(2) };
-    let (text, code) = match make(&wanted) {
+    let retry = if words.iter().any(|word| word == AGAIN) { Retry::Unusable } else { Retry::Nothing };
+    let (text, code) = match make(&wanted, retry) {
         Ok(State::Unusable(why)) => (why, ExitCode::SUCCESS),
         Ok(_) => return ExitCode::SUCCESS,
         Err(why) => (why, ExitCode::FAILURE),
@@ -118,16 +205,17 @@ pub fn main(words: &[std::ffi::OsString]) -> ExitCode {
 }
 
 /// Makes a snapshot where there is none. The error is one sentence; a snapshot that cannot be used is none.
-fn make(wanted: &Wanted) -> Result<State, String> {
+fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
     let io = |error: std::io::Error| error.to_string();
     let place = wanted.kernel.join(PLACE);
     fs_err::create_dir_all(&place).map_err(io)?;
     // The second who comes waits for the first. The lock ends with the process.
     let lock = fs_err::File::open(&place).map_err(io)?;
     flock(&lock, FlockOperation::LockExclusive).map_err(|error| error.to_string())?;
-    let found = state(wanted);
-    if found != State::Missing {
-        return Ok(found);
+    match state(wanted) {
+        State::Missing(_) => {}
+        State::Unusable(_) if retry == Retry::Unusable => {}
+        found @ (State::NotWanted | State::Usable | State::Unusable(_)) => return Ok(found),
     }
     clean(&place).map_err(io)?;
     let scratch = tempfile::Builder::new().prefix(".making-").tempdir_in(&place).map_err(io)?;
@@ -147,7 +235,13 @@ fn make(wanted: &Wanted) -> Result<State, String> {
         fs_err::remove_dir_all(&made.0).and_then(|()| fs_err::create_dir(&made.0)).map_err(io)?;
         fs_err::write(made.0.join(UNUSABLE), why).map_err(io)?;
     }
-    let dir = self::place(wanted).ok_or("its kernel was removed meanwhile")?;
+    let of = parts(wanted).map_err(io)?;
+    fs_err::write(made.0.join(OF), lines(&of)).map_err(io)?;
+    let dir = self::place(wanted).map_err(io)?;
+    // What is left there of one that could not be used.
+    if dir.is_dir() {
+        fs_err::remove_dir_all(&dir).map_err(io)?;
+    }
     fs_err::rename(&made.0, &dir).map_err(io)?;
     Ok(tried.map_or_else(State::Unusable, |()| State::Usable))
 }
@@ -197,23 +291,23 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let wanted = wanted(dir.path());
         let first = place(&wanted).unwrap();
-        assert_eq!(place(&wanted), Some(first.clone()));
+        assert_eq!(place(&wanted).unwrap(), first);
         let other = Wanted { cpu: "cortex-a72".to_owned(), ..wanted.clone() };
-        assert_ne!(place(&other), Some(first.clone()));
+        assert_ne!(place(&other).unwrap(), first);
         fs_err::write(dir.path().join(INITRAMFS), "another one").unwrap();
         let second = place(&wanted).unwrap();
         assert_ne!(second, first);
         fs_err::write(dir.path().join("qemu"), "a newer one").unwrap();
-        assert_ne!(place(&wanted), Some(second));
+        assert_ne!(place(&wanted).unwrap(), second);
         fs_err::remove_file(dir.path().join(KERNEL)).unwrap();
-        assert_eq!(place(&wanted), None);
+        assert!(place(&wanted).is_err());
     }
 
     #[test]
     fn only_a_whole_snapshot_that_was_tried_is_used() {
         let dir = tempfile::tempdir().unwrap();
         let wanted = wanted(dir.path());
-        assert_eq!(state(&wanted), State::Missing);
+        assert_eq!(state(&wanted), State::Missing("there is no snapshot of it".to_owned()));
         assert!(Snapshot::of(&wanted).is_none());
         let place = place(&wanted).unwrap();
         fs_err::create_dir_all(&place).unwrap();
@@ -221,8 +315,40 @@ mod tests {
         assert_eq!(state(&wanted), State::Usable);
         assert_eq!(state(&Wanted { accelerator: Accelerator::Kvm, ..wanted.clone() }), State::NotWanted);
         fs_err::write(place.join(UNUSABLE), "why").unwrap();
+        let told = state(&wanted).why_it_is_booted(&wanted).unwrap();
+        assert!(told.contains(": why: `triplecheck setup --vm aarch64-unknown-linux-gnu@linux-"), "{told}");
         assert_eq!(state(&wanted), State::Unusable("why".to_owned()));
         assert!(Snapshot::of(&wanted).is_none());
+    }
+
+    #[test]
+    fn why_a_system_is_booted_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = wanted(dir.path());
+        let put = |wanted: &Wanted| {
+            let place = place(wanted).unwrap();
+            fs_err::create_dir_all(&place).unwrap();
+            fs_err::write(place.join("state"), "").unwrap();
+            fs_err::write(place.join(OF), lines(&parts(wanted).unwrap())).unwrap();
+        };
+        let why = |wanted: &Wanted| match state(wanted) {
+            State::Missing(why) => Some(why),
+            other => other.why_it_is_booted(wanted),
+        };
+        put(&wanted);
+        assert_eq!(why(&wanted), None);
+        let other = Wanted { cpu: "cortex-a72".to_owned(), ..wanted.clone() };
+        assert_eq!(why(&other).unwrap(), "its snapshot is of another processor or board");
+        Snapshot::of(&wanted).unwrap().discard("its last line was `x`");
+        let lost = "its snapshot was thrown away, because no system came up from it: its last line was `x`";
+        assert_eq!((why(&wanted).as_deref(), Snapshot::of(&wanted).is_none()), (Some(lost), true));
+        // Of one that is gone nothing is told of others.
+        assert_eq!(why(&other).unwrap(), "there is no snapshot of it");
+        put(&other);
+        fs_err::write(dir.path().join("qemu"), "a newer one").unwrap();
+        let qemu = format!("its snapshot is of another version of `{}`", wanted.qemu.display());
+        assert_eq!(why(&other).as_deref(), Some(qemu.as_str()));
+        assert_eq!(why(&wanted).unwrap(), format!("{qemu} and another processor or board"));
     }
 
     #[test]
