@@ -40,6 +40,8 @@ pub enum Piece {
     Gdb,
     /// strace.
     Strace,
+    /// The keys by which apt knows Debian's archive, from which kernels of guest systems come.
+    DebianKeys,
 }
 
 /// In words, as the object of "install": `a C compiler for s390x-linux-gnu`.
@@ -60,6 +62,7 @@ impl std::fmt::Display for Piece {
             Self::WasiC => formatter.write_str("clang, lld and the C library for WASI"),
             Self::Gdb => formatter.write_str("gdb for all machines"),
             Self::Strace => formatter.write_str("strace"),
+            Self::DebianKeys => formatter.write_str("the keys of Debian's archive"),
         }
     }
 }
@@ -161,6 +164,8 @@ fn debian(piece: Piece) -> Vec<String> {
     match piece {
         // Made by set-up itself.
         Piece::GuestSystem(_) => Vec::new(),
+        // Every Debian has them, and no Ubuntu.
+        Piece::DebianKeys => names(&["debian-archive-keyring"]),
         Piece::QemuUser => names(&["qemu-user"]),
         Piece::QemuSystem(suffix) => names(&[debian_qemu_system(suffix)]),
         Piece::Wine64 => names(&["wine64"]),
@@ -199,8 +204,8 @@ fn debian_qemu_system(suffix: &str) -> &'static str {
 
 fn fedora(piece: Piece) -> Vec<String> {
     match piece {
-        // Made by set-up itself.
-        Piece::GuestSystem(_) => Vec::new(),
+        // Made by set-up itself, with Debian's apt.
+        Piece::GuestSystem(_) | Piece::DebianKeys => Vec::new(),
         Piece::QemuUser => names(&["qemu-user"]),
         Piece::QemuSystem(suffix) => names(&[match suffix {
             "i386" | "x86_64" => "qemu-system-x86",
@@ -231,8 +236,8 @@ fn fedora(piece: Piece) -> Vec<String> {
 
 fn arch(piece: Piece) -> Vec<String> {
     match piece {
-        // Made by set-up itself.
-        Piece::GuestSystem(_) => Vec::new(),
+        // Made by set-up itself, with Debian's apt.
+        Piece::GuestSystem(_) | Piece::DebianKeys => Vec::new(),
         Piece::QemuUser => names(&["qemu-user"]),
         Piece::QemuSystem(suffix) => {
             let package = if matches!(suffix, "i386" | "x86_64") { "x86" } else { suffix };
@@ -259,8 +264,8 @@ fn arch(piece: Piece) -> Vec<String> {
 
 fn alpine(piece: Piece) -> Vec<String> {
     match piece {
-        // Made by set-up itself.
-        Piece::GuestSystem(_) => Vec::new(),
+        // Made by set-up itself, with Debian's apt.
+        Piece::GuestSystem(_) | Piece::DebianKeys => Vec::new(),
         // One package for each emulator and none for all: those of the machines that Rust's tier 2 runs on.
         Piece::QemuUser => names(&[
             "qemu-aarch64",
@@ -287,8 +292,8 @@ fn alpine(piece: Piece) -> Vec<String> {
 
 fn homebrew(piece: Piece) -> Vec<String> {
     match piece {
-        // Made by set-up itself.
-        Piece::GuestSystem(_) => Vec::new(),
+        // Made by set-up itself, with Debian's apt.
+        Piece::GuestSystem(_) | Piece::DebianKeys => Vec::new(),
         Piece::QemuSystem(_) => names(&["qemu"]),
         Piece::Wine64 | Piece::Wine32 => names(&["wine-stable"]),
         Piece::Mingw(prefix) if is_mingw(prefix) => names(&["mingw-w64"]),
@@ -306,8 +311,8 @@ fn homebrew(piece: Piece) -> Vec<String> {
 
 fn nix(piece: Piece) -> Vec<String> {
     match piece {
-        // Made by set-up itself.
-        Piece::GuestSystem(_) => Vec::new(),
+        // Made by set-up itself, with Debian's apt.
+        Piece::GuestSystem(_) | Piece::DebianKeys => Vec::new(),
         Piece::QemuUser | Piece::QemuSystem(_) => names(&["qemu"]),
         Piece::Wine64 => names(&["wine64"]),
         Piece::Wine32 => names(&["wine"]),

@@ -3,12 +3,13 @@
 //! It looks with set-up's eyes and shows set-up's plan, so that what doctor finds is what set-up mends. Whether an
 //! emulator that is there works is shown by running something in it, which is left to the caller's [`Sentinel`].
 
-mod systems;
+mod made;
 
 use triplecheck_emulators::host::Host;
+use triplecheck_emulators::lookup::Options;
 use triplecheck_emulators::target::Target;
 
-use crate::setup::{Plan, Request, RunState, State, plan};
+use crate::setup::{Plan, Request, RunState, State, plan, systems};
 use crate::toolchain::Std;
 
 /// Runs a small program for a target in its emulator.
@@ -102,6 +103,9 @@ pub fn examine(host: &dyn Host, request: &Request<'_>, sentinel: &mut dyn Sentin
     };
     let mut targets = health(&state, &plan);
     for (found, target) in targets.iter_mut().zip(request.targets) {
+        if request.wants.run && systems::is_lacking(host, target, &Options::default()) {
+            found.fixes.push(systems::command(target));
+        }
         let runs = found.checks.iter().any(|check| check.what == "emulator" && check.health == Health::Good);
         let result = if runs { sentinel.run(target) } else { None };
         found.checks.extend(result.map(|result| match result {
@@ -109,7 +113,7 @@ pub fn examine(host: &dyn Host, request: &Request<'_>, sentinel: &mut dyn Sentin
             Err(text) => Check { what: "sentinel", health: Health::Broken, text },
         }));
     }
-    Examination { rust, targets, systems: systems::examine(host, request.targets), plan }
+    Examination { rust, targets, systems: made::examine(host, request.targets), plan }
 }
 
 /// Each target's checks. Pure.

@@ -13,6 +13,7 @@ use triplecheck_emulators::host::{Host, TableHost};
 use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::packages::{Distribution, Piece, packages};
 use triplecheck_emulators::target::Target;
+use triplecheck_emulators::vm::machines::System;
 
 pub use forges::{Forge, render};
 pub use pack::Cost;
@@ -44,6 +45,9 @@ pub struct Job {
     pub args: String,
     /// What a bare Debian or Ubuntu lacks, beside Rust: packages that `run --setup` installs.
     pub packages: Vec<String>,
+    /// The machines of the guest systems in which its cases run that need a kernel, which `run --setup` makes: each is
+    /// some 100 MB to fetch.
+    pub guest_systems: Vec<String>,
     /// How long its guests and builds take, in milliseconds; `null` where nothing is recorded.
     pub estimate_ms: Option<u64>,
 }
@@ -67,6 +71,8 @@ pub struct Request<'a> {
     pub targets: &'a [Target],
     /// What the project's suites need.
     pub wants: Wants,
+    /// The targets on which some case needs a kernel of its own machine.
+    pub with_kernel: &'a [Target],
     /// The most jobs.
     pub jobs: u32,
     /// What targets cost, as far as it is known.
@@ -86,15 +92,17 @@ impl Matrix {
             let mut args: Vec<String> =
                 targets.iter().map(|target| format!("-t {}", crate::shell::quote(target))).collect();
             args.extend(packed.shard.map(|shard| format!("--shard {shard}")));
-            let lacking =
-                packed.targets.iter().flat_map(|&index| lacks(&request.targets[index], request.wants));
-            let lacking: BTreeSet<String> = lacking.collect();
+            let lacking: Vec<Lacking> =
+                packed.targets.iter().map(|&index| request.lacks(&request.targets[index])).collect();
+            let packages: BTreeSet<String> = lacking.iter().flat_map(Lacking::packages).collect();
+            let systems: BTreeSet<&str> = lacking.iter().filter_map(|it| Some(it.system?.machine)).collect();
             Job {
                 name: name(&targets, packed.shard),
                 targets,
                 shard: packed.shard,
                 args: args.join(" "),
-                packages: lacking.into_iter().collect(),
+                packages: packages.into_iter().collect(),
+                guest_systems: systems.into_iter().map(str::to_owned).collect(),
                 estimate_ms: packed.estimate_ms,
             }
         });
@@ -134,25 +142,62 @@ pub fn costs<'a>(events: impl IntoIterator<Item = &'a Event>) -> BTreeMap<String
     costs
 }
 
-/// The packages that a bare Debian machine lacks for a target: asked of the lookup itself, on a machine with nothing on it.
-fn lacks(target: &Target, wants: Wants) -> Vec<String> {
-    const HOST: &str = "x86_64-unknown-linux-gnu";
-    let Ok(native) = Target::parse(HOST) else { return Vec::new() };
-    let Some(machine) = native.machine() else { return Vec::new() };
-    let bare = TableHost::new(HOST, "linux", machine).with_builtin_wasi(&["triplecheck"]);
-    let mut pieces: Vec<Piece> = Vec::new();
-    if let Decision::Cannot(reason, _) = lookup(&bare as &dyn Host, target, None, &Options::default()) {
-        pieces.extend(reason.missing);
+/// A machine of a CI system: with Debian, and nothing on it.
+const BARE: &str = "x86_64-unknown-linux-gnu";
+
+/// What a machine lacks for a target.
+struct Lacking {
+    pieces: Vec<Piece>,
+    /// The guest system in which some cases run.
+    system: Option<&'static System>,
+}
+
+impl Lacking {
+    fn packages(&self) -> impl Iterator<Item = String> + '_ {
+        self.pieces.iter().flat_map(|piece| packages(*piece, Distribution::Debian))
     }
-    // Rust links with the target's C compiler; a WebAssembly module is linked by Rust itself.
-    let compiles = wants.c || (wants.rust && target.cross().is_some());
-    if compiles && let Err(unbuildable) = toolchain::cc(&bare, target, &native) {
-        pieces.extend(unbuildable.fixes.iter().filter_map(|fix| match fix {
-            Fix::Install(piece) => Some(*piece),
-            Fix::AddTarget(_) | Fix::AddSource | Fix::BuildStd(_) | Fix::Advise(_) => None,
-        }));
+}
+
+impl Request<'_> {
+    /// What a bare Debian machine lacks for a target: asked of the lookup itself.
+    fn lacks(&self, target: &Target) -> Lacking {
+        let mut lacking = Lacking { pieces: Vec::new(), system: None };
+        let Ok(native) = Target::parse(BARE) else { return lacking };
+        let Some(machine) = native.machine() else { return lacking };
+        let words = &["triplecheck"];
+        let bare = TableHost::new(BARE, "linux", machine).with_builtin_wasi(words).with_builtin_vm(words);
+        let with_kernel = self.with_kernel.contains(target);
+        for needs_kernel in [false, true].into_iter().filter(|needed| !needed || with_kernel) {
+            let options = Options { needs_kernel, ..Options::default() };
+            if let Decision::Cannot(reason, _) = lookup(&bare as &dyn Host, target, None, &options) {
+                lacking.pieces.extend(reason.missing);
+            }
+        }
+        lacking.system = lacking.pieces.iter().find_map(|piece| match piece {
+            Piece::GuestSystem(machine) => System::named(machine),
+            _ => None,
+        });
+        // Rust links with the target's C compiler; a WebAssembly module is linked by Rust itself.
+        if self.wants.c || (self.wants.rust && target.cross().is_some()) {
+            lacking.pieces.extend(compiler(&bare, target, &native));
+        }
+        // The first process of a guest system is compiled for the system's own target.
+        if let Some(own) = lacking.system.and_then(|system| Target::parse(system.triple).ok()) {
+            lacking.pieces.extend(compiler(&bare, &own, &native));
+            lacking.pieces.push(Piece::DebianKeys);
+        }
+        lacking
     }
-    pieces.into_iter().flat_map(|piece| packages(piece, Distribution::Debian)).collect()
+}
+
+/// What a machine lacks to compile C for a target.
+fn compiler(host: &dyn Host, target: &Target, native: &Target) -> Vec<Piece> {
+    let Err(unbuildable) = toolchain::cc(host, target, native) else { return Vec::new() };
+    let piece = |fix: &Fix| match fix {
+        Fix::Install(piece) => Some(*piece),
+        Fix::AddTarget(_) | Fix::AddSource | Fix::BuildStd(_) | Fix::Advise(_) => None,
+    };
+    unbuildable.fixes.iter().filter_map(piece).collect()
 }
 
 #[cfg(test)]
@@ -165,7 +210,8 @@ mod tests {
             ((*target).to_owned(), Cost { run_ms: *run_ms, native_ms: 0, build_ms: 0 })
         });
         let wants = Wants { rust: true, c: true, run: true };
-        Matrix::new(&Request { targets: &targets, wants, jobs, costs: &costs.collect(), durations: None })
+        let (with_kernel, costs, durations) = (&[], &costs.collect(), None);
+        Matrix::new(&Request { targets: &targets, wants, with_kernel, jobs, costs, durations })
     }
 
     #[test]
@@ -186,6 +232,34 @@ mod tests {
         }
         assert!(told[0].1.contains("qemu-user") && told[1].1.contains("wine64"), "{told:?}");
         assert!(!told[2].1.contains("qemu"), "{told:?}");
+    }
+
+    #[test]
+    fn a_job_whose_cases_need_a_kernel_says_what_brings_one() {
+        let target = |text: &str| Target::parse(text).unwrap();
+        let check = |text: &str, with_kernel: bool, systems: &[&str], packages: &[&str]| {
+            let targets = [target(text)];
+            let with_kernel = if with_kernel { &targets[..] } else { &[] };
+            let (wants, costs) = (Wants { rust: false, c: false, run: true }, &BTreeMap::new());
+            let request = Request { targets: &targets, wants, with_kernel, jobs: 1, costs, durations: None };
+            let job = Matrix::new(&request).jobs.remove(0);
+            assert_eq!(job.guest_systems, systems, "{text}");
+            for package in packages {
+                assert_eq!(
+                    job.packages.iter().any(|name| name == package),
+                    !systems.is_empty(),
+                    "{text} {package}"
+                );
+            }
+        };
+        let needed = ["qemu-system-misc", "gcc-s390x-linux-gnu", "debian-archive-keyring"];
+        check("s390x-unknown-linux-gnu", true, &["s390x"], &needed);
+        check("s390x-unknown-linux-gnu", false, &[], &["qemu-system-misc", "debian-archive-keyring"]);
+        check("s390x-unknown-linux-musl", true, &["s390x"], &needed);
+        check("s390x-unknown-linux-gnu@linux-6.12", false, &["s390x"], &needed);
+        // The machine of the job runs these itself, and no guest system could run that.
+        check("x86_64-unknown-linux-gnu", true, &[], &["qemu-system-x86"]);
+        check("wasm32-wasip1", true, &[], &["qemu-system-x86"]);
     }
 
     #[test]

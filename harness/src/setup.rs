@@ -7,7 +7,7 @@
 mod execute;
 mod given;
 mod initramfs;
-mod kernels;
+pub(crate) mod kernels;
 mod packages;
 mod plan;
 mod state;

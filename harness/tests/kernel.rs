@@ -237,3 +237,50 @@ fn a_program_that_starts_itself_is_told_why_it_cannot_where_namespaces_are_forbi
         assert!(cause.contains(part), "{cause}");
     }
 }
+
+/// What wants a guest system says so in every command, with the variant that is wanted.
+#[test]
+fn whatever_wants_a_guest_system_that_is_not_there_is_offered_its_making() {
+    if !both_run() {
+        return;
+    }
+    let cache = cache_without_systems();
+    let project = tempfile::tempdir().unwrap();
+    let files = |targets: &str, needs: &str| {
+        let manifest = format!(
+            "targets = [{targets}]\n[[suite]]\nname = \"s\"\nkind = \"c\"\nsources = \"a.c\"\n{needs}"
+        );
+        write(project.path(), &[("triplecheck.toml", &manifest), ("a.c", "int main(void) { return 0; }\n")]);
+    };
+    let said = |words: &[&str]| {
+        let mut command = triplecheck();
+        command.arg("-C").arg(project.path()).args(words).env("TRIPLECHECK_CACHE", cache.path());
+        let run = ran(&mut command);
+        run.stdout + &run.stderr
+    };
+    let check = |words: &[&str], parts: &[&str]| {
+        let text = said(words);
+        for part in parts {
+            assert!(text.contains(part), "{words:?}: `{part}` is not in:\n{text}");
+        }
+        for part in ["everything is there", "no package is known", "sysroot"] {
+            assert!(!text.contains(part), "{words:?}: {text}");
+        }
+    };
+    let newest = format!("triplecheck setup --vm {AARCH64}@linux-6.12");
+    let making = "make a guest system for aarch64 with linux-6.12";
+    files(&format!("\"{AARCH64}@linux-6.12\""), "");
+    check(&["setup"], &["everything but the guest systems is there for the target", making]);
+    check(&["setup", &format!("{AARCH64}@linux-6.12")], &[making]);
+    check(&["run", "--setup"], &[making, &format!("try     {newest}\n")]);
+    check(&["doctor"], &["missing  emulator", &format!("try      {newest}\n")]);
+    check(&["matrix", "--ci", "json"], &[r#""guest_systems":["aarch64"]"#, "qemu-system-arm"]);
+    files(&format!("\"{AARCH64}\""), "needs = \"kernel\"\n");
+    check(&["matrix", "--ci", "json"], &[r#""guest_systems":["aarch64"]"#, "qemu-system-arm", "qemu-user"]);
+    check(&["doctor"], &["missing  guest system", &format!("try      triplecheck setup --vm {AARCH64}\n")]);
+    files(&format!("\"{AARCH64}\""), "");
+    assert!(said(&["setup"]).contains("everything is there for the target"));
+    assert!(said(&["matrix", "--ci", "json"]).contains(r#""guest_systems":[]"#));
+    let making = "make a guest system for aarch64 with linux-6.1:";
+    assert!(said(&["run", "--setup", "--emulator", "vm"]).contains(making));
+}

@@ -16,7 +16,7 @@ use crate::cli::DoctorArgs;
 use crate::doctor::{Check, Examination, Health, Sentinel, examine};
 use crate::error::{Error, Result};
 use crate::prepare::{self, Lifetime};
-use crate::setup::{Request, Wants};
+use crate::setup::{Request, Wants, systems};
 
 /// How long the sentinel may take: a cold Wine prefix on a slow machine needs a minute.
 const SENTINEL_DEADLINE: Duration = Duration::from_secs(300);
@@ -36,11 +36,12 @@ pub fn doctor(directory: &Path, args: &DoctorArgs, out: &mut dyn Write) -> Resul
         tempfile::tempdir().map_err(|error| Error::world("cannot make a directory").caused_by(error))?;
     let mut sentinel = CSentinel { host: &host, work: work.path() };
     let mut examination = examine(&host, &request, &mut sentinel);
-    for health in &mut examination.targets {
-        if kernels.iter().any(|target| target.to_string() == health.triple) {
+    for (health, target) in examination.targets.iter_mut().zip(&targets) {
+        let fix = systems::command(target);
+        if kernels.contains(target) && !health.fixes.contains(&fix) {
             let text = "some cases need a kernel of their own machine, and there is none".to_owned();
             health.checks.push(Check { what: "guest system", health: Health::Missing, text });
-            health.fixes.push(format!("triplecheck setup --vm {}", health.triple));
+            health.fixes.push(fix);
         }
     }
     let children = match crate::run::children_obstacle(&host)? {

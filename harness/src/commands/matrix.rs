@@ -43,8 +43,10 @@ pub fn matrix(directory: &Path, args: &MatrixArgs, out: &mut dyn Write) -> Resul
         }
         None => of_all_runs(&project.root, host.triple()),
     };
+    let with_kernel: Vec<Target> = plan.kernel_targets().map(|planned| planned.target.clone()).collect();
     let request = matrix::Request {
         targets: &targets,
+        with_kernel: &with_kernel,
         wants: super::run::wants(&plan),
         jobs: args.jobs.unwrap_or(JOBS),
         costs: &costs,

@@ -8,8 +8,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::host::{Host as _, LocalHost};
-use triplecheck_emulators::lookup::{Decision, lookup};
-use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
 
 use self::follow_up::FollowUp;
@@ -24,7 +22,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::run::{Board, Run, run as run_plan};
 use crate::setup::Wants;
-use crate::setup::systems::Serving;
+use crate::setup::systems::{self, Serving};
 use crate::shard::Shard;
 
 mod stop;
@@ -202,19 +200,22 @@ pub(crate) struct ManifestTargets {
     pub(crate) targets: Vec<Target>,
     /// What it wants of them.
     pub(crate) wants: Wants,
-    /// Those on which something needs a kernel that is not there.
+    /// Those on which something wants a guest system that is not there.
     pub(crate) kernels: Vec<Target>,
 }
 
-/// The targets on which something needs a kernel that is not there.
+/// The targets on which something wants a guest system that is not there.
 fn kernel_targets(plan: &Plan) -> Vec<Target> {
     let host = super::host();
+    let with_kernel: Vec<&Target> = plan.kernel_targets().map(|planned| &planned.target).collect();
     let lacks = |planned: &&PlannedTarget| {
-        let options = &planned.with_kernel(true).options;
-        matches!(lookup(&host, &planned.target, None, options), Decision::Cannot(reason, _)
-            if reason.missing.iter().any(|piece| matches!(piece, Piece::GuestSystem(_) | Piece::QemuSystem(_))))
+        let needs =
+            [false, true].into_iter().filter(|needed| !needed || with_kernel.contains(&&planned.target));
+        needs
+            .into_iter()
+            .any(|needed| systems::is_lacking(&host, &planned.target, &planned.with_kernel(needed).options))
     };
-    plan.kernel_targets().filter(lacks).map(|planned| planned.target.clone()).collect()
+    plan.targets.iter().filter(lacks).map(|planned| planned.target.clone()).collect()
 }
 
 /// What the suites need: files that are there only have to be run.

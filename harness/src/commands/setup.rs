@@ -5,6 +5,7 @@ use std::path::Path;
 
 use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::Preparation;
+use triplecheck_emulators::lookup::Options;
 use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
 use triplecheck_emulators::vm::machines::System;
@@ -14,6 +15,7 @@ use crate::cli::SetupArgs;
 use crate::error::{Error, Result};
 use crate::prepare::{self, Lifetime};
 use crate::report::text::seconds;
+use crate::setup::kernels::KEYRING;
 use crate::setup::systems::{self, Missing, Serving, Wish};
 use crate::setup::{self, Consent, Ended, Hooks, Plan, Report, Request, Wants};
 use crate::toolchain::progress::{PlainProgress, Progress as _};
@@ -24,8 +26,9 @@ pub fn setup(directory: &Path, args: &SetupArgs) -> Result<u8> {
         super::run::manifest_targets(directory)?
     } else {
         let parse = |text: &String| Target::parse(text).map_err(crate::plan::unknown_triple);
-        let targets = args.targets.iter().map(parse).collect::<Result<_>>()?;
-        ManifestTargets { targets, wants: Wants::ALL, kernels: Vec::new() }
+        let targets: Vec<Target> = args.targets.iter().map(parse).collect::<Result<_>>()?;
+        let kernels = without_system(&targets);
+        ManifestTargets { targets, wants: Wants::ALL, kernels }
     };
     if let Some(kernel) = &args.kernel {
         return install_given(directory, &found.targets, kernel, args);
@@ -96,6 +99,10 @@ pub(crate) fn install_systems(
         if host.find_program(&name).is_none() && steps.iter().all(|(_, known)| *known != packages) {
             steps.push((name, packages));
         }
+    }
+    let keys = super::which::install(&[Piece::DebianKeys]);
+    if !wishes.is_empty() && !keys.is_empty() && !Path::new(KEYRING).is_file() {
+        steps.push((Piece::DebianKeys.to_string(), keys));
     }
     if steps.is_empty() && wishes.is_empty() {
         return Ok(make_snapshots(targets, serving)?.max(if impossible.is_empty() { 0 } else { 69 }));
@@ -169,6 +176,13 @@ fn title(wish: &Wish) -> String {
     format!("a guest system for {} with linux-{}", wish.system.machine, wish.kernel.series())
 }
 
+/// The targets whose programs nothing runs for want of a guest system.
+fn without_system(targets: &[Target]) -> Vec<Target> {
+    let host = super::host();
+    let is_lacking = |target: &&Target| systems::is_lacking(&host, target, &Options::default());
+    targets.iter().filter(is_lacking).cloned().collect()
+}
+
 /// Sets up `targets` for what the project in `directory` wants of them; the exit status.
 pub(crate) fn install(directory: &Path, targets: &[Target], wants: Wants, yes: bool) -> Result<u8> {
     let look = || -> Box<dyn Host> { Box::new(super::host()) };
@@ -176,8 +190,11 @@ pub(crate) fn install(directory: &Path, targets: &[Target], wants: Wants, yes: b
     let begun = std::time::Instant::now();
     let mut asker = Asker { yes };
     let ended = setup::setup(&look, &request, &mut asker, &mut PlainProgress::new(std::io::stderr()));
+    // They are made after this.
+    let but = if wants.run && !without_system(targets).is_empty() { " but the guest systems" } else { "" };
     let talk = match &ended {
-        Ended::Complete => format!("everything is there for {}\n", count(targets.len())),
+        Ended::Complete if wants.run => format!("everything{but} is there for {}\n", count(targets.len())),
+        Ended::Complete => String::new(),
         Ended::Refused(_, Consent::NobodyToAsk) => {
             "nothing was changed: there is no terminal to ask on\n  try: the same command with --yes\n"
                 .to_owned()
@@ -185,7 +202,7 @@ pub(crate) fn install(directory: &Path, targets: &[Target], wants: Wants, yes: b
         Ended::Refused(..) => "nothing was changed\n".to_owned(),
         Ended::Ran(report) => {
             let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            told(report, targets.len()) + &format!("set-up took {}\n", seconds(took))
+            told(report, targets.len(), but) + &format!("set-up took {}\n", seconds(took))
         }
     };
     say(&talk)?;
@@ -203,7 +220,7 @@ fn say(text: &str) -> Result<()> {
 }
 
 /// What failed and what is missing still, each with the command that would mend it.
-fn told(report: &Report, targets: usize) -> String {
+fn told(report: &Report, targets: usize, but: &str) -> String {
     let mut text = String::new();
     for step in &report.steps {
         if let Some(failure) = &step.failure {
@@ -225,8 +242,10 @@ fn told(report: &Report, targets: usize) -> String {
             text.push_str(&format!("  try: {advice}\n"));
         }
     }
-    if report.missing.is_complete() {
+    if report.missing.is_complete() && but.is_empty() {
         text.push_str(&format!("{} can be built and run\n", count(targets)));
+    } else if report.missing.is_complete() {
+        text.push_str(&format!("everything{but} is there for {}\n", count(targets)));
     }
     text
 }

@@ -58,6 +58,7 @@ fn github(matrix: &Matrix) -> Value {
                 "args": job.args,
                 "targets": job.targets.join(" "),
                 "packages": job.packages.join(" "),
+                "guest_systems": job.guest_systems.join(" "),
             })
         })
         .collect();

@@ -15,6 +15,7 @@ use crate::build::{Piece, ProgramKind};
 use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::plan::{Origin, PlannedCase, PlannedSuite};
+use crate::setup::systems;
 use crate::toolchain::Toolchain;
 
 /// A program with the cases in which it is run.
@@ -204,9 +205,8 @@ pub(super) fn guest(run: &Run<'_>, suite: &PlannedSuite, piece: &Piece) -> Guest
 pub(crate) fn fix(reason: &Reason, target: &Target) -> Option<String> {
     match reason.obstacle {
         Obstacle::NotInstalled | Obstacle::LibraryMissing if !reason.missing.is_empty() => {
-            let system = reason.missing.iter().any(|piece| matches!(piece, Missing::GuestSystem(_)));
-            let target = if system { format!("--vm {}", target.triple()) } else { target.to_string() };
-            Some(format!("triplecheck setup {target}"))
+            let is_system = reason.missing.iter().any(|piece| matches!(piece, Missing::GuestSystem(_)));
+            Some(if is_system { systems::command(target) } else { format!("triplecheck setup {target}") })
         }
         Obstacle::NotInstalled
         | Obstacle::LibraryMissing

@@ -19,7 +19,7 @@ const MIRROR: &str = "http://deb.debian.org/debian";
 const MIRROR_VARIABLE: &str = "TRIPLECHECK_DEBIAN_MIRROR";
 
 /// The keys by which apt knows Debian's archive.
-const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
+pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// How long a download may take: 120 MB over a slow line.
 const DOWNLOAD_DEADLINE: Duration = Duration::from_secs(30 * 60);
@@ -60,6 +60,7 @@ pub(super) fn fetch(
     dir: &Path,
     progress: &mut dyn Progress,
 ) -> Result<Kernel, String> {
+    keys_in(Path::new(KEYRING))?;
     let apt = Apt::new(system, kernel, dir).map_err(|error| error.to_string())?;
     progress.detail("reading Debian's package lists");
     let update = ["-o", "APT::Update::Error-Mode=any", "update", "-q"];
@@ -83,6 +84,17 @@ pub(super) fn fetch(
     let image = only(&root.join("boot"), |name| name.starts_with("vmlinu"))?;
     let release = release(&package, kernel);
     Ok(Kernel { release, image, modules: root })
+}
+
+/// Whether the archive's keys are there, without which apt believes nothing of it.
+fn keys_in(keyring: &Path) -> Result<(), String> {
+    if keyring.is_file() {
+        return Ok(());
+    }
+    let keyring = keyring.display();
+    Err(format!(
+        "there is no `{keyring}`, by which apt knows Debian's archive: the package `debian-archive-keyring` brings it"
+    ))
 }
 
 /// The package that a package of no content of its own stands for.
@@ -253,6 +265,13 @@ mod tests {
             all,
             ["linux-image-6.1.0-50-arm64", "linux-image-6.1.0-47-arm64", "linux-image-6.1.0-9-arm64"]
         );
+    }
+
+    #[test]
+    fn an_archive_whose_keys_are_missing_is_not_asked() {
+        let why = keys_in(Path::new("/nonexistent/keys.gpg")).unwrap_err();
+        assert!(why.contains("`/nonexistent/keys.gpg`") && why.contains("`debian-archive-keyring`"), "{why}");
+        assert_eq!(keys_in(&std::env::current_exe().unwrap()), Ok(()));
     }
 
     #[test]

@@ -429,6 +429,8 @@ impl Making<'_> {
         let has_package = |piece: Piece| {
             known.is_some_and(|known| !packages::packages(piece, known).is_empty())
                 || piece == Piece::QemuUser && self.unpacks_qemu()
+                // Made by what comes after these steps (`systems`).
+                || matches!(piece, Piece::GuestSystem(_))
         };
         let mut impossible = Vec::new();
         if let (Err(text), true) = (&self.state.rust, self.state.wants.rust) {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, Options, lookup};
+use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
 use triplecheck_emulators::vm::kernels::{Packaged, is_of, place};
 use triplecheck_emulators::vm::machines::System;
@@ -107,6 +108,19 @@ fn unknown(system: &System, asked: &str) -> String {
         system.machine,
         known.join(", ")
     )
+}
+
+/// Whether nothing runs programs of `target` for want of a guest system.
+pub fn is_lacking(host: &dyn Host, target: &Target, options: &Options) -> bool {
+    let is_system = |piece: &Piece| matches!(piece, Piece::GuestSystem(_));
+    matches!(lookup(host, target, None, options), Decision::Cannot(reason, _) if reason.missing.iter().any(is_system))
+}
+
+/// The command that makes the guest system of `target`.
+pub(crate) fn command(target: &Target) -> String {
+    // Another variant names a processor, which is the same system's.
+    let which = target.kernel_variant().map_or_else(|| target.triple().to_owned(), |_| target.to_string());
+    format!("triplecheck setup --vm {which}")
 }
 
 /// Whether the system of this kernel is there, with a first process that was made of the present source.
