@@ -10,6 +10,7 @@ mod initramfs;
 pub(crate) mod kernels;
 mod packages;
 mod plan;
+mod reuse;
 mod state;
 pub mod systems;
 mod unpack;

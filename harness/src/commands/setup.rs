@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::prepare::{self, Lifetime};
 use crate::report::text::seconds;
 use crate::setup::kernels::KEYRING;
-use crate::setup::systems::{self, Missing, Serving, Wish};
+use crate::setup::systems::{self, Missing, Serving, Source, Wish};
 use crate::setup::{self, Consent, Ended, Hooks, Plan, Report, Request, Wants};
 use crate::toolchain::progress::{PlainProgress, Progress as _};
 
@@ -101,7 +101,8 @@ pub(crate) fn install_systems(
         }
     }
     let keys = super::which::install(&[Piece::DebianKeys]);
-    if !wishes.is_empty() && !keys.is_empty() && !Path::new(KEYRING).is_file() {
+    let fetches = wishes.iter().any(|wish| matches!(wish.kernel, Source::Debian(_)));
+    if fetches && !keys.is_empty() && !Path::new(KEYRING).is_file() {
         steps.push((Piece::DebianKeys.to_string(), keys));
     }
     if steps.is_empty() && wishes.is_empty() {
@@ -112,7 +113,11 @@ pub(crate) fn install_systems(
         text.push_str(&format!("  install {} for {name}, as root\n", packages.join(" ")));
     }
     for wish in &wishes {
-        text.push_str(&format!("  make {}: some 100 MB to fetch\n", title(wish)));
+        let effort = match &wish.kernel {
+            Source::Debian(_) => "some 100 MB to fetch",
+            Source::There(_) => "its kernel is there, and nothing to fetch",
+        };
+        text.push_str(&format!("  make {}: {effort}\n", title(wish)));
     }
     say(&text)?;
     match answer(yes) {
@@ -142,7 +147,7 @@ pub(crate) fn install_systems(
     for wish in wishes {
         let title = format!("make {}", title(&wish));
         progress.step(&title);
-        done(title, systems::make(&host, directory, wish, &mut progress))?;
+        done(title, systems::make(&host, directory, &wish, &mut progress))?;
     }
     Ok(make_snapshots(targets, serving)?.max(if failed || !impossible.is_empty() { 69 } else { 0 }))
 }
@@ -173,7 +178,11 @@ fn make_snapshots(targets: &[Target], serving: Serving) -> Result<u8> {
 }
 
 fn title(wish: &Wish) -> String {
-    format!("a guest system for {} with linux-{}", wish.system.machine, wish.kernel.series())
+    let kernel = match &wish.kernel {
+        Source::Debian(packaged) => packaged.series(),
+        Source::There(release) => release.clone(),
+    };
+    format!("a guest system for {} with linux-{kernel}", wish.system.machine)
 }
 
 /// The targets whose programs nothing runs for want of a guest system.

@@ -37,6 +37,39 @@ pub(super) fn make(init: &Path, modules: &Path) -> Result<Vec<u8>, String> {
     Ok(archive.finish())
 }
 
+/// The modules in an archive of ours, in the order in which they are loaded; `None` where it is none, or damaged.
+pub(super) fn modules_in(archive: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    let mut files: BTreeMap<&str, &[u8]> = BTreeMap::new();
+    let mut rest = archive;
+    loop {
+        if !rest.starts_with(MAGIC) {
+            return None;
+        }
+        let number = |index: usize| {
+            let at = MAGIC.len() + index * NUMBER_CHARS;
+            let digits = std::str::from_utf8(rest.get(at..at + NUMBER_CHARS)?).ok()?;
+            usize::try_from(u32::from_str_radix(digits, 16).ok()?).ok()
+        };
+        let name_end = HEADER_BYTES + number(NAME_SIZE)?;
+        let name = std::str::from_utf8(rest.get(HEADER_BYTES..name_end.checked_sub(1)?)?).ok()?;
+        if name == TRAILER {
+            break;
+        }
+        let start = name_end.next_multiple_of(4);
+        let end = start + number(FILE_SIZE)?;
+        if let Some(module) = name.strip_prefix("modules/") {
+            files.insert(module, rest.get(start..end)?);
+        }
+        rest = rest.get(end.next_multiple_of(4)..)?;
+    }
+    let order = std::str::from_utf8(files.get("order")?).ok()?;
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    order
+        .lines()
+        .map(|name| Some((name.to_owned(), files.get(name).filter(|_| is_name(name))?.to_vec())))
+        .collect()
+}
+
 /// All modules below a directory, by the name by which others speak of them.
 pub(super) fn find_modules(root: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
     let mut found = BTreeMap::new();
@@ -107,6 +140,17 @@ fn needs(module: &[u8]) -> Vec<String> {
     names.split(',').filter(|name| !name.is_empty()).map(|name| name.replace('-', "_")).collect()
 }
 
+/// What each file of an archive begins with.
+const MAGIC: &[u8] = b"070701";
+/// The numbers after it: how many, how long each, and which of them are sizes.
+const NUMBERS: usize = 13;
+const NUMBER_CHARS: usize = 8;
+const FILE_SIZE: usize = 6;
+const NAME_SIZE: usize = 11;
+const HEADER_BYTES: usize = MAGIC.len() + NUMBERS * NUMBER_CHARS;
+/// The name of the last file.
+const TRAILER: &str = "TRAILER!!!";
+
 /// An archive in `newc` form: for each file a header of hexadecimal numbers, its name and its bytes, each part filled up to
 /// a multiple of four.
 #[derive(Default)]
@@ -121,8 +165,9 @@ impl Archive {
         let size = u32::try_from(contents.len()).expect("a module is far below 4 GiB");
         let name_bytes = u32::try_from(name.len() + 1).expect("names are short");
         let links = 1;
-        let numbers = [self.count, mode, 0, 0, links, 0, size, 0, 0, device.0, device.1, name_bytes, 0];
-        self.bytes.extend_from_slice(b"070701");
+        let numbers: [u32; NUMBERS] =
+            [self.count, mode, 0, 0, links, 0, size, 0, 0, device.0, device.1, name_bytes, 0];
+        self.bytes.extend_from_slice(MAGIC);
         for number in numbers {
             self.bytes.extend_from_slice(format!("{number:08x}").as_bytes());
         }
@@ -138,7 +183,7 @@ impl Archive {
     }
 
     fn finish(mut self) -> Vec<u8> {
-        self.add("TRAILER!!!", 0, (0, 0), &[]);
+        self.add(TRAILER, 0, (0, 0), &[]);
         self.bytes
     }
 }

@@ -8,16 +8,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use triplecheck_emulators::host::Host;
 use triplecheck_emulators::launch::Kind;
 use triplecheck_emulators::lookup::{Decision, Options, lookup};
 use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
-use triplecheck_emulators::vm::kernels::{Packaged, is_of, place};
+use triplecheck_emulators::vm::kernels::{Packaged, is_of, place, series};
 use triplecheck_emulators::vm::machines::System;
 use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
-use super::{given, initramfs, kernels};
+use super::{given, initramfs, kernels, reuse};
 use crate::toolchain::progress::Progress;
 use crate::toolchain::tool::Tool;
 use crate::toolchain::{Std, Toolchain};
@@ -33,12 +34,34 @@ const COMPILE_DEADLINE: Duration = Duration::from_secs(10 * 60);
 const SNAPSHOT_DEADLINE: Duration = Duration::from_secs(10 * 60);
 
 /// A system that is to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
     /// The system.
     pub system: &'static System,
     /// Its kernel.
-    pub kernel: &'static Packaged,
+    pub kernel: Source,
+}
+
+/// Where a kernel comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Debian's archive.
+    Debian(&'static Packaged),
+    /// The system of this release that an older version of this program has made.
+    There(String),
+}
+
+impl Wish {
+    /// Whether it is made already.
+    fn is_made(&self, place: &Path) -> bool {
+        let is_it = |release: &str| match &self.kernel {
+            Source::Debian(kernel) => series(release) == kernel.series(),
+            Source::There(there) => release == there,
+        };
+        let entries = fs_err::read_dir(place).into_iter().flatten().flatten();
+        let mut names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.any(|name| is_it(&name) && is_current_in(&place.join(name)))
+    }
 }
 
 /// What is to be done for targets.
@@ -81,16 +104,15 @@ pub fn missing(host: &dyn Host, targets: &[Target], serving: Serving) -> Missing
         };
         let made = candidates.iter().find(is_made).copied();
         let system = made.unwrap_or(first);
-        match (made, Packaged::find(system, asked)) {
-            (Some(_), _) => {}
-            (None, Some(kernel)) => {
-                if found.wishes.iter().all(|wish| wish.kernel != kernel) {
-                    found.wishes.push(Wish { system, kernel });
-                }
-            }
-            (None, None) => {
+        if made.is_none() {
+            let there = reuse::find(&place(host, system), asked).map(Source::There);
+            let Some(kernel) = there.or_else(|| Packaged::find(system, asked).map(Source::Debian)) else {
                 found.impossible.push(unknown(system, asked.unwrap_or_default()));
                 continue;
+            };
+            let wish = Wish { system, kernel };
+            if !found.wishes.contains(&wish) {
+                found.wishes.push(wish);
             }
         }
         if !found.systems.contains(&system) {
@@ -125,7 +147,10 @@ pub(crate) fn command(target: &Target) -> String {
 
 /// Whether the system of this kernel is there, with a first process that was made of the present source.
 pub(crate) fn is_current(host: &dyn Host, system: &System, release: &str) -> bool {
-    let dir = place(host, system).join(release);
+    is_current_in(&place(host, system).join(release))
+}
+
+fn is_current_in(dir: &Path) -> bool {
     dir.join(INITRAMFS).is_file()
         && fs_err::read_to_string(dir.join(AGENT_KEY)).is_ok_and(|key| key == agent_key())
 }
@@ -178,17 +203,35 @@ pub fn make_snapshot(words: Vec<OsString>) -> Result<Option<String>, String> {
     Ok(Some(said.trim().to_owned()).filter(|said| !said.is_empty()))
 }
 
-/// Makes one system. The error is one sentence.
+/// Makes one system, unless another set-up has made it meanwhile. The error is one sentence.
 pub fn make(
     host: &dyn Host,
     project_dir: &Path,
-    Wish { system, kernel: packaged }: Wish,
+    wish: &Wish,
     progress: &mut dyn Progress,
 ) -> Result<(), String> {
-    assemble(host, project_dir, system, progress, |scratch, progress| {
-        kernels::fetch(system, packaged, scratch, progress)
-    })
-    .map(drop)
+    let (system, place) = (wish.system, place(host, wish.system));
+    let _lock = lock(&place, progress)?;
+    if wish.is_made(&place) {
+        return Ok(());
+    }
+    let obtain = |scratch: &Path, progress: &mut dyn Progress| match &wish.kernel {
+        Source::Debian(packaged) => kernels::fetch(system, packaged, scratch, progress),
+        Source::There(release) => reuse::take(&place.join(release), release, scratch),
+    };
+    assemble(host, project_dir, system, progress, obtain).map(drop)
+}
+
+/// Waits until no other set-up makes a system of this machine. The lock ends with what is returned, and with the process.
+fn lock(place: &Path, progress: &mut dyn Progress) -> Result<fs_err::File, String> {
+    fs_err::create_dir_all(place).map_err(|error| error.to_string())?;
+    let file = fs_err::File::open(place).map_err(|error| error.to_string())?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        progress.detail("waiting for another set-up, which makes a system of this machine");
+        let locked = flock(&file, FlockOperation::LockExclusive);
+        locked.map_err(|error| format!("`{}` cannot be locked: {error}", place.display()))?;
+    }
+    Ok(file)
 }
 
 /// Makes one system of a kernel and modules that the user gives; its release. The error is one sentence.
@@ -198,6 +241,7 @@ pub fn make_of(
     (system, image, modules): (&'static System, &Path, Option<&Path>),
     progress: &mut dyn Progress,
 ) -> Result<String, String> {
+    let _lock = lock(&place(host, system), progress)?;
     assemble(host, project_dir, system, progress, |_, _| given::examine(system, image, modules))
 }
 
@@ -210,7 +254,6 @@ fn assemble(
 ) -> Result<String, String> {
     let io = |error: std::io::Error| error.to_string();
     let place = place(host, system);
-    fs_err::create_dir_all(&place).map_err(io)?;
     let scratch = tempfile::Builder::new().prefix(".making-").tempdir_in(&place).map_err(io)?;
     let kernel = obtain(scratch.path(), progress)?;
     progress.detail("compiling its first process");
@@ -222,12 +265,22 @@ fn assemble(
     let archive = initramfs::make(&agent, &kernel.modules)?;
     fs_err::write(made.join(INITRAMFS), archive).map_err(io)?;
     fs_err::write(made.join(AGENT_KEY), agent_key()).map_err(io)?;
-    let dir = place.join(&kernel.release);
-    if dir.is_dir() {
-        fs_err::remove_dir_all(&dir).map_err(io)?;
-    }
-    fs_err::rename(&made, &dir).map_err(io)?;
+    take_the_place_of(&made, &place.join(&kernel.release)).map_err(io)?;
     Ok(kernel.release)
+}
+
+/// Puts a directory in the place of another, if there is one, which is left where it was and goes with the scratch
+/// directory. A guest that is started meanwhile finds one of them.
+fn take_the_place_of(new: &Path, old: &Path) -> std::io::Result<()> {
+    if !old.is_dir() {
+        return fs_err::rename(new, old);
+    }
+    let exchanged = renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE);
+    exchanged.or_else(|_| {
+        // Not every file system can.
+        fs_err::remove_dir_all(old)?;
+        fs_err::rename(new, old)
+    })
 }
 
 /// Compiles the first process as a static program.

@@ -218,6 +218,7 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
         found @ (State::NotWanted | State::Usable | State::Unusable(_)) => return Ok(found),
     }
     clean(&place).map_err(io)?;
+    let (of, dir) = (lines(&parts(wanted).map_err(io)?), self::place(wanted).map_err(io)?);
     let scratch = tempfile::Builder::new().prefix(".making-").tempdir_in(&place).map_err(io)?;
     let made = Snapshot(scratch.path().join("made"));
     fs_err::create_dir(&made.0).map_err(io)?;
@@ -235,9 +236,13 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
         fs_err::remove_dir_all(&made.0).and_then(|()| fs_err::create_dir(&made.0)).map_err(io)?;
         fs_err::write(made.0.join(UNUSABLE), why).map_err(io)?;
     }
-    let of = parts(wanted).map_err(io)?;
-    fs_err::write(made.0.join(OF), lines(&of)).map_err(io)?;
-    let dir = self::place(wanted).map_err(io)?;
+    fs_err::write(made.0.join(OF), of).map_err(io)?;
+    // Another set-up may have made the system anew.
+    if self::place(wanted).map_err(io)? != dir {
+        return Err(
+            "its kernel or QEMU was changed meanwhile: the same command makes the snapshot now".to_owned()
+        );
+    }
     // What is left there of one that could not be used.
     if dir.is_dir() {
         fs_err::remove_dir_all(&dir).map_err(io)?;
