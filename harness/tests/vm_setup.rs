@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,10 +18,21 @@ fn older_system(cache: &Path) -> PathBuf {
     let older = cache.join("vm/aarch64").join(there.file_name().unwrap());
     std::fs::create_dir_all(&older).unwrap();
     std::fs::copy(there.join("kernel"), older.join("kernel")).unwrap();
-    let names = std::fs::read_dir(&there).unwrap().map(|entry| entry.unwrap().file_name());
-    let initramfs = names.map(|name| name.into_string().unwrap()).find(|name| name.starts_with("initramfs-"));
-    std::fs::copy(there.join(initramfs.unwrap()), older.join("initramfs-9")).unwrap();
+    std::fs::copy(there.join(current_name()), older.join("initramfs-9")).unwrap();
     older
+}
+
+/// The name of the first file system.
+fn current_name() -> String {
+    let names = names_in(&guest_system(AARCH64));
+    names.into_iter().rev().find(|name| name.starts_with("initramfs-")).unwrap()
+}
+
+/// A program that ends with 7.
+fn program(dir: &Path) -> Option<PathBuf> {
+    let program = dir.join("ends");
+    let source = "int main(void) { return 7; }";
+    compile("aarch64-linux-gnu-gcc", AARCH64, source, &program, &["-static"]).then_some(program)
 }
 
 /// The binary under test, for which there is no archive of Debian's.
@@ -45,10 +57,7 @@ fn a_system_of_an_older_version_is_made_anew_of_its_own_kernel_by_two_at_once() 
     }
     let cache = tempfile::tempdir().unwrap();
     let older = older_system(cache.path());
-    let program = cache.path().join("ends");
-    if !compile("aarch64-linux-gnu-gcc", AARCH64, "int main(void) { return 7; }", &program, &["-static"]) {
-        return;
-    }
+    let Some(program) = program(cache.path()) else { return };
     let exec = || {
         let mut command = offline(cache.path());
         ran(command.args(["exec", "--emulator", "vm", "--"]).arg(&program))
@@ -93,4 +102,57 @@ fn a_system_whose_parts_are_damaged_is_downloaded() {
     assert!(run.stderr.contains("failed: make a guest system for aarch64"), "{}", run.stderr);
     assert!(run.stderr.contains("/nonexistent"), "{}", run.stderr);
     assert_eq!(names_in(older.parent().unwrap()).len(), 1, "nothing is left that was half made");
+}
+
+/// What cannot be made is said, and never followed by a word that all is there.
+#[test]
+fn what_stands_in_the_way_of_a_guest_system_is_said_and_is_a_failure() {
+    if !boots(AARCH64) {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let (cache, bin) = (place.path().join("cache"), place.path().join("bin"));
+    let Some(program) = program(place.path()) else { return };
+    let older = older_system(&cache);
+    std::fs::copy(older.join("initramfs-9"), older.join(current_name())).unwrap();
+    let agent = guest_system(AARCH64).join("agent");
+    std::fs::copy(agent, older.join("agent")).unwrap();
+    // A QEMU that is said to be this one, and does nothing.
+    let qemu = |version: &str| {
+        let path = bin.join("qemu-system-aarch64");
+        std::fs::create_dir_all(&bin).unwrap();
+        let text = format!(
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo \"QEMU emulator version {version}\" && exit\n\
+             echo \"qemu-system-aarch64: unsupported machine\" >&2\nexit 1\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let setup = |target: &str, parts: &[&str]| {
+        let run = ran(offline(&cache).args(["setup", "--yes", "--vm", target]).env("PATH", &path));
+        assert_eq!(run.code, Some(69), "{}", run.stderr);
+        assert!(!run.stderr.contains("the guest systems are there"), "{}", run.stderr);
+        for part in parts {
+            assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+        }
+    };
+    setup("x86_64-pc-windows-gnu", &["no guest system is known for x86_64-pc-windows-gnu"]);
+    setup("wasm32-wasip1", &["no guest system is known for wasm32-wasip1"]);
+    setup(&format!("{AARCH64}@linux-9.9"), &["no stable release of Debian has linux-9.9 for aarch64"]);
+    let failed = "failed: make a snapshot of the guest system for aarch64: the guest system did not come up: QEMU refused to start it: ";
+    let cpu = "unable to find CPU model 'cortex-x'";
+    setup(&format!("{AARCH64}@cortex-x"), &[failed, cpu]);
+    let run =
+        ran(offline(&cache).args(["exec", "--emulator", "vm", "--cpu", "cortex-x", "--"]).arg(&program));
+    assert!(
+        run.stderr.contains(cpu) && run.stderr.contains("-cpu help` names those that it knows"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.code == Some(125) && !run.stderr.contains("rm -r"), "{}", run.stderr);
+    qemu("8.2.1");
+    setup(AARCH64, &[failed, "unsupported machine"]);
+    qemu("4.2.1");
+    setup(AARCH64, &[&format!("not possible: {AARCH64}: `qemu-system-aarch64` 4.2.1 cannot share files")]);
 }

@@ -64,7 +64,7 @@ fn install_given(directory: &Path, targets: &[Target], kernel: &Path, args: &Set
     let version: String = release.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     let target = format!("{}@linux-{}{pages}", target.triple(), version.trim_end_matches('.'));
     say(&format!("linux-{release} is there: `{target}` runs programs in it\n"))?;
-    make_snapshots(&[Target::parse(&target).map_err(crate::plan::unknown_triple)?], Serving::Own)
+    finish(&[Target::parse(&target).map_err(crate::plan::unknown_triple)?], Serving::Own, false)
 }
 
 /// Makes the guest systems for `targets`, and what they are made with; the exit status.
@@ -106,7 +106,7 @@ pub(crate) fn install_systems(
         steps.push((Piece::DebianKeys.to_string(), keys));
     }
     if steps.is_empty() && wishes.is_empty() {
-        return Ok(make_snapshots(targets, serving)?.max(if impossible.is_empty() { 0 } else { 69 }));
+        return finish(targets, serving, !impossible.is_empty());
     }
     let mut text = String::from("to be done:\n");
     for (name, packages) in &steps {
@@ -149,14 +149,17 @@ pub(crate) fn install_systems(
         progress.step(&title);
         done(title, systems::make(&host, directory, &wish, &mut progress))?;
     }
-    Ok(make_snapshots(targets, serving)?.max(if failed || !impossible.is_empty() { 69 } else { 0 }))
+    finish(targets, serving, failed || !impossible.is_empty())
 }
 
-/// Makes the snapshots that are missing, from which the systems of later runs are restored. Where one cannot be used, systems
-/// are booted: that is said, and is no failure.
-fn make_snapshots(targets: &[Target], serving: Serving) -> Result<u8> {
+/// Makes the snapshots that are missing, from which the systems of later runs are restored, and says whether all is there; the
+/// exit status. Where a snapshot cannot be used, systems are booted: that is said, and is no failure.
+fn finish(targets: &[Target], serving: Serving, mut lacks_some: bool) -> Result<u8> {
     let mut progress = PlainProgress::new(std::io::stderr());
-    let mut status = 0;
+    for why in systems::useless(&super::host(), targets) {
+        lacks_some = true;
+        say(&format!("not possible: {why}\n"))?;
+    }
     for (system, words) in systems::without_snapshot(&super::host(), targets, serving) {
         let title = format!("make a snapshot of the guest system for {}", system.machine);
         progress.step(&title);
@@ -166,15 +169,16 @@ fn make_snapshots(targets: &[Target], serving: Serving) -> Result<u8> {
                 say(&format!("guest systems for {} are booted each time: {why}\n", system.machine))?;
             }
             Err(why) => {
-                status = 69;
+                lacks_some = true;
                 say(&format!("failed: {title}: {why}\n"))?;
             }
         }
     }
-    if status == 0 {
-        say("the guest systems are there\n")?;
+    if lacks_some {
+        return Ok(69);
     }
-    Ok(status)
+    say("the guest systems are there\n")?;
+    Ok(0)
 }
 
 fn title(wish: &Wish) -> String {
@@ -246,7 +250,9 @@ fn told(report: &Report, targets: usize, but: &str) -> String {
         ));
     }
     for impossible in &report.missing.impossible {
-        text.push_str(&format!("not possible: {}: {}\n", impossible.triple, impossible.text));
+        let of =
+            if impossible.triple.is_empty() { String::new() } else { format!("{}: ", impossible.triple) };
+        text.push_str(&format!("not possible: {of}{}\n", impossible.text));
         for advice in &impossible.advice {
             text.push_str(&format!("  try: {advice}\n"));
         }

@@ -89,7 +89,7 @@ pub fn missing(host: &dyn Host, targets: &[Target], serving: Serving) -> Missing
     let mut found = Missing::default();
     for target in targets {
         let asked = target.kernel_variant();
-        let all = target.machine().into_iter().flat_map(System::all_serving);
+        let all = all_serving(target);
         let candidates: Vec<&System> = match serving {
             Serving::Own => all.take(1).collect(),
             Serving::Any => all.collect(),
@@ -120,6 +120,12 @@ pub fn missing(host: &dyn Host, targets: &[Target], serving: Serving) -> Missing
         }
     }
     found
+}
+
+/// The systems in which a target's programs run, whose kernels are all Linux; its own machine's first.
+fn all_serving(target: &Target) -> impl Iterator<Item = &'static System> {
+    let machine = target.machine().filter(|_| target.triple().split('-').any(|part| part == "linux"));
+    machine.into_iter().flat_map(System::all_serving)
 }
 
 fn unknown(system: &System, asked: &str) -> String {
@@ -188,11 +194,29 @@ pub(crate) fn snapshot_of(host: &dyn Host, target: &Target) -> Option<snapshot::
 }
 
 fn wanted(host: &dyn Host, target: &Target) -> Option<Wanted> {
-    let options = Options { emulator: Some(Kind::Vm), ..Options::default() };
-    match lookup(host, target, None, &options) {
+    match in_system(host, target) {
         Decision::Run(launch, _) => Wanted::of_words(&launch.prefix),
         Decision::Cannot(..) => None,
     }
+}
+
+fn in_system(host: &dyn Host, target: &Target) -> Decision {
+    let options = Options { emulator: Some(Kind::Vm), ..Options::default() };
+    lookup(host, target, None, &options)
+}
+
+/// Why programs of `targets` cannot run in the systems that are there, a sentence for each target: their QEMU is of no use. What is
+/// missing, or unknown, is told before.
+pub fn useless(host: &dyn Host, targets: &[Target]) -> Vec<String> {
+    let why = |target: &Target| match in_system(host, target) {
+        Decision::Cannot(reason, _)
+            if !reason.missing.iter().any(|it| matches!(it, Piece::GuestSystem(_))) =>
+        {
+            Some(format!("{target}: {}", reason.text))
+        }
+        Decision::Cannot(..) | Decision::Run(..) => None,
+    };
+    targets.iter().filter(|target| all_serving(target).next().is_some()).filter_map(why).collect()
 }
 
 /// Makes a system's snapshot, once more where one could not be used. What it says is why none can be used.
@@ -200,7 +224,10 @@ pub fn make_snapshot(words: Vec<OsString>) -> Result<Option<String>, String> {
     let words = [snapshot::SUBCOMMAND, snapshot::AGAIN].into_iter().map(Into::into).chain(words);
     let tool = Tool::new(crate::supervise::OWN_BINARY).args(words).deadline(SNAPSHOT_DEADLINE);
     let said = tool.answer().map_err(|error| error.to_string())?;
-    Ok(Some(said.trim().to_owned()).filter(|said| !said.is_empty()))
+    match (said.strip_prefix(snapshot::FAILED), said.strip_prefix(snapshot::CANNOT_BE_USED)) {
+        (Some(why), _) => Err(why.trim_end().to_owned()),
+        (None, why) => Ok(why.map(|why| why.trim_end().to_owned())),
+    }
 }
 
 /// Makes one system, unless another set-up has made it meanwhile. The error is one sentence.

@@ -20,6 +20,7 @@ use triplecheck_emulators::host::{Host as _, Kvm};
 use triplecheck_emulators::vm::KERNEL;
 use triplecheck_emulators::vm::accelerators::Accelerator;
 
+use super::guest::REFUSED;
 use super::image;
 use super::passed::Passed;
 use super::up::{Up, without_kvm};
@@ -214,6 +215,11 @@ pub(crate) fn start_server(
     let _ = process.wait();
     Ok(Err(if answer.is_empty() {
         "the guest system's server ended without a word".to_owned()
+    } else if answer.contains(REFUSED) {
+        // Not the system's fault: a processor that this QEMU does not know, or another QEMU than was thought.
+        let about_cpu = answer.contains("CPU model");
+        let help = format!(": `{} -cpu help` names those that it knows", wanted.qemu.display());
+        format!("{answer}{}", if about_cpu { help.as_str() } else { "" })
     } else if answer.contains("did not come up: ") {
         // One that takes too long is not known to be at fault.
         format!("{answer}: {}", wanted.remedy())

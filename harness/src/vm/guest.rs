@@ -57,8 +57,11 @@ const OMENS: &[(&str, &str)] = &[
     ("rcu_sched detected stalls", "its kernel hung"),
     ("triplecheck: module", "a module of its kernel could not be loaded"),
     ("triplecheck: no port", "it found no port to the host"),
-    ("qemu-system-", "QEMU refused to start it"),
+    ("qemu-system-", REFUSED),
 ];
+
+/// What is said where QEMU itself did not start.
+pub(super) const REFUSED: &str = "QEMU refused to start it";
 
 /// How Linux's last line ends after an oops of its own.
 const OOPS: &str = "Fatal exception";

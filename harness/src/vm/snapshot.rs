@@ -28,6 +28,9 @@ const PLACE: &str = "snapshots";
 /// How many snapshots a kernel may have: one for each processor model that is in use, some 100 MB each.
 const SNAPSHOTS_MAX: usize = 3;
 
+/// A file system with less free is full.
+const ROOM_BYTES_MIN: u64 = 1 << 20;
+
 /// Where a snapshot says why it cannot be used.
 const UNUSABLE: &str = "unusable";
 
@@ -42,6 +45,10 @@ const FORMAT: u32 = 1;
 
 /// The word by which one is made where there is one that cannot be used.
 pub(crate) const AGAIN: &str = "--again";
+
+/// What the answer begins with where there is a snapshot that cannot be used, and where none could be made.
+pub(crate) const CANNOT_BE_USED: &str = "unusable ";
+pub(crate) const FAILED: &str = "failed ";
 
 /// What is made once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,18 +197,18 @@ fn place(wanted: &Wanted) -> std::io::Result<PathBuf> {
 }
 
 /// `__vm-snapshot [--again] WORDS`: makes the system's snapshot where there is none, or with `--again` where there is none that can be
-/// used. Prints why it is unusable, if it is.
+/// used. Prints why it cannot be used, or why none could be made.
 pub fn main(words: &[std::ffi::OsString]) -> ExitCode {
     use std::io::Write as _;
     let Some(wanted) = Wanted::of_words(words) else { return ExitCode::from(2) };
     let retry = if words.iter().any(|word| word == AGAIN) { Retry::Unusable } else { Retry::Nothing };
-    let (text, code) = match make(&wanted, retry) {
-        Ok(State::Unusable(why)) => (why, ExitCode::SUCCESS),
-        Ok(_) => return ExitCode::SUCCESS,
-        Err(why) => (why, ExitCode::FAILURE),
+    let text = match make(&wanted, retry) {
+        Ok(State::Unusable(why)) => format!("{CANNOT_BE_USED}{why}\n"),
+        Ok(State::Usable | State::NotWanted | State::Missing(_)) => String::new(),
+        Err(why) => format!("{FAILED}{why}\n"),
     };
-    let _ = std::io::stdout().write_all(format!("{text}\n").as_bytes());
-    code
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
 }
 
 /// Makes a snapshot where there is none. The error is one sentence; a snapshot that cannot be used is none.
@@ -222,7 +229,8 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
     let scratch = tempfile::Builder::new().prefix(".making-").tempdir_in(&place).map_err(io)?;
     let made = Snapshot(scratch.path().join("made"));
     fs_err::create_dir(&made.0).map_err(io)?;
-    let (mut guest, mut monitor) = Guest::boot_into(wanted, &made.memory())?;
+    let booted = Guest::boot_into(wanted, &made.memory());
+    let (mut guest, mut monitor) = booted.map_err(|why| full(&place).unwrap_or(why))?;
     let tried = fs_err::File::create(made.state())
         .map_err(io)
         .and_then(|state| monitor.save(&state))
@@ -233,6 +241,10 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
         guest.prove_timers().map_err(|why| format!("its timers stand still after a restore: {why}"))
     });
     if let Err(why) = &tried {
+        // That is no fault of QEMU's, and will not stay.
+        if let Some(why) = full(&place) {
+            return Err(why);
+        }
         fs_err::remove_dir_all(&made.0).and_then(|()| fs_err::create_dir(&made.0)).map_err(io)?;
         fs_err::write(made.0.join(UNUSABLE), why).map_err(io)?;
     }
@@ -249,6 +261,14 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
     }
     fs_err::rename(&made.0, &dir).map_err(io)?;
     Ok(tried.map_or_else(State::Unusable, |()| State::Usable))
+}
+
+/// That the file system has no room, where a guest whose memory is there dies of it, and says nothing.
+fn full(place: &Path) -> Option<String> {
+    let about = rustix::fs::statvfs(place).ok()?;
+    let free = about.f_bavail.saturating_mul(about.f_frsize);
+    (free < ROOM_BYTES_MIN)
+        .then(|| format!("there is no more room in `{}`: it takes some 100 MB", place.display()))
 }
 
 /// Removes what was left half made, and all but the snapshots that were used last, so that with a new one there are not
@@ -354,6 +374,15 @@ mod tests {
         let qemu = format!("its snapshot is of another version of `{}`", wanted.qemu.display());
         assert_eq!(why(&other).as_deref(), Some(qemu.as_str()));
         assert_eq!(why(&wanted).unwrap(), format!("{qemu} and another processor or board"));
+    }
+
+    #[test]
+    fn a_file_system_without_room_is_told_from_one_with() {
+        // This one never has any.
+        let told = full(Path::new("/proc")).unwrap();
+        assert!(told.contains("no more room in `/proc`"), "{told}");
+        assert_eq!(full(Path::new("/nonexistent")), None);
+        assert_eq!(full(tempfile::tempdir().unwrap().path()), None);
     }
 
     #[test]
