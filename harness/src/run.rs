@@ -35,6 +35,7 @@ mod systems;
 mod tests_batch;
 mod tries;
 mod windows;
+mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;

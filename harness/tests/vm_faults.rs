@@ -298,8 +298,14 @@ fn a_run_that_is_ended_leaves_no_guest_behind() {
     let mut waiting = Waiting::start(lab);
     waiting.run.kill().unwrap();
     waiting.run.wait().unwrap();
-    // Nobody is left who could remove the directories of a run that is killed; its processes end all the same.
+    // Nobody is left who could remove the directories of a run that is killed; its processes end all the same, and the
+    // next run removes what it has left.
     await_true("everything has ended", || waiting.lab.processes("").is_empty());
+    assert_eq!(std::fs::read_dir(waiting.lab.tmp()).unwrap().count(), 1);
+    let project = waiting.lab.dir.path().join("project");
+    let next = ran(waiting.lab.command().arg("-C").arg(project).args(["run", "--no-cache", "s::*last"]));
+    assert_eq!(next.code, Some(0), "{}", next.stderr);
+    waiting.lab.is_clean();
 
     let Some(lab) = Lab::new() else { return };
     let program = lab.dir.path().join("ends");

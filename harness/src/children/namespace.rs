@@ -38,6 +38,7 @@ use crate::unix;
 enum Step {
     Fork,
     Unshare,
+    Count,
     Map,
     Mount,
     Register,
@@ -59,6 +60,7 @@ impl Step {
         match self {
             Step::Fork => "a process cannot be started",
             Step::Unshare => "user namespaces are not allowed here",
+            Step::Count => "there may be no more user or mount namespaces here",
             Step::Map => "a user namespace cannot be given user ids here",
             Step::Mount => {
                 "binfmt_misc cannot be mounted in a user namespace (Linux 6.7 or later, and leave of the container or of AppArmor)"
@@ -78,6 +80,10 @@ impl Step {
 impl CannotEnter {
     /// The step and what the system said, in one line.
     pub(crate) fn sentence(&self) -> String {
+        // The system speaks of a device without space, and means these numbers.
+        if self.step == Step::Count {
+            return format!("{self}: {}", limits(|name| fs::read_to_string(name).ok()));
+        }
         format!("{self}: {}", self.source)
     }
 
@@ -136,11 +142,22 @@ fn enter_by(mapping: Mapping, lines: &[Vec<u8>]) -> Result<(), CannotEnter> {
     joined
 }
 
+/// How many namespaces there may be, by what reads a file.
+fn limits(read: impl Fn(&str) -> Option<String>) -> String {
+    let told = ["user", "mnt"].map(|kind| {
+        let most = read(&format!("/proc/sys/user/max_{kind}_namespaces"));
+        format!("`user.max_{kind}_namespaces` is {}", most.as_deref().map_or("not known", str::trim))
+    });
+    format!("{}, and as many are in use, or they are nested too deep", told.join(", "))
+}
+
 /// Why there is no child: for want of a process, or because namespaces are refused or used up.
 fn not_born(error: io::Error) -> CannotEnter {
     let code = error.raw_os_error().map(Errno::from_raw_os_error);
     let step = match code {
         None | Some(Errno::AGAIN | Errno::NOMEM | Errno::MFILE | Errno::NFILE) => Step::Fork,
+        // `namespaces(7)`: a limit on their number, or on their depth, is reached.
+        Some(Errno::NOSPC | Errno::USERS) => Step::Count,
         Some(_) => Step::Unshare,
     };
     step.failed(error)
@@ -216,6 +233,23 @@ fn identity(map: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn namespaces_that_are_used_up_are_told_from_those_that_are_forbidden() {
+        let sentence = |errno: Errno| not_born(errno.into()).sentence();
+        let used_up = sentence(Errno::NOSPC);
+        assert!(used_up.starts_with(
+            "there may be no more user or mount namespaces here: `user.max_user_namespaces` is "
+        ));
+        assert!(!used_up.contains("space left"), "{used_up}");
+        assert!(sentence(Errno::PERM).starts_with("user namespaces are not allowed here: "));
+        assert!(sentence(Errno::AGAIN).starts_with("a process cannot be started: "));
+        let told = limits(|name| name.contains("user_").then(|| "0\n".to_owned()));
+        assert!(
+            told.starts_with("`user.max_user_namespaces` is 0, `user.max_mnt_namespaces` is not known,"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn what_we_see_is_mapped_to_itself() {

@@ -20,6 +20,7 @@ use super::preparations::Preparations;
 use super::sentinels::Sentinels;
 use super::systems::Systems;
 use super::windows;
+use super::work::Work;
 use super::{Blocked, Run};
 use crate::error::{About as _, Error, Result};
 use crate::observation::{End, Observation};
@@ -59,7 +60,7 @@ pub(crate) struct Starter<'a> {
     sentinels: Sentinels,
     systems: Systems,
     /// Working directories live here and nowhere else.
-    work: tempfile::TempDir,
+    work: Work,
     /// By program, target, and whether a kernel of its own is needed.
     decisions: Mutex<HashMap<(PathBuf, String, bool), std::sync::Arc<Decision>>>,
     /// Numbers working directories.
@@ -87,9 +88,7 @@ impl<'a> Starter<'a> {
 
     /// One whose guests inherit this environment.
     pub(super) fn with_environment(run: &'a Run<'a>, environment: Vec<(OsString, OsString)>) -> Result<Self> {
-        let work = tempfile::Builder::new()
-            .prefix("triplecheck-")
-            .tempdir()
+        let work = Work::make()
             .map_err(|error| Error::world("cannot make a temporary directory").caused_by(error))?;
         Ok(Self {
             run,

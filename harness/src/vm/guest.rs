@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::FdFlags;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::{Memory, Start};
 
@@ -222,7 +222,7 @@ impl Guest {
             Ok(_) => Err(format!("the guest system did not come up: {}", self.end())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let why = self.end();
-                Err(format!("the guest system did not come up within {} s: {why}", deadline.as_secs()))
+                Err(format!("the guest system did not come up within {} s: {why}", deadline.as_secs_f64()))
             }
             Err(error) => Err(format!("the guest system cannot be reached: {error}: {}", self.end())),
         }
@@ -257,6 +257,10 @@ impl Guest {
         });
         found.unwrap_or_else(|| match (lines.back(), status) {
             (Some(line), _) => format!("its last line was `{}`", line.trim()),
+            // The end that was made to it here.
+            (None, Ok(status)) if status.signal() == Some(Signal::KILL.as_raw()) => {
+                "it printed nothing".to_owned()
+            }
             (None, Ok(status)) => format!("it printed nothing, and QEMU ended with {status}"),
             (None, Err(error)) => format!("it printed nothing: {error}"),
         })
@@ -323,5 +327,51 @@ mod tests {
         assert_eq!(booted(&[Err(FAILS), Ok(())]), (Ok(()), 2));
         assert_eq!(booted(&[Err(FAILS), Err("other")]), (Err("other".to_owned()), 2));
         assert_eq!(booted(&[Err(HAS_NO_INIT)]), (Err(HAS_NO_INIT.to_owned()), 1));
+    }
+
+    /// What a QEMU becomes that does this, when its system has half a second to come up.
+    #[track_caller]
+    fn comes_up(does: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let (qemu, process) = (dir.path().join("qemu"), dir.path().join("process"));
+        let text = format!("#!/bin/sh\necho $$ >'{}'\n{does}\n", process.display());
+        // Not written by this process: while a test forks beside this one, that could not be executed.
+        let written = duct::cmd!("install", "-m", "755", "/dev/stdin", &qemu).stdin_bytes(text).run();
+        written.expect("`install` is part of every system");
+        let words = [
+            "--machine",
+            "s390x",
+            "--kernel",
+            "/k",
+            "--cpu",
+            "max",
+            "--accel",
+            "tcg",
+            "--board",
+            "b",
+            "--qemu",
+        ];
+        let words: Vec<std::ffi::OsString> = words.into_iter().map(Into::into).chain([qemu.into()]).collect();
+        let wanted = Wanted::of_words(&words).unwrap();
+        let why = Guest::boot_once(&wanted, Duration::from_millis(500)).err().unwrap();
+        let process = fs_err::read_to_string(process).unwrap();
+        assert!(!Path::new("/proc").join(process.trim()).exists(), "it still runs");
+        why
+    }
+
+    #[test]
+    fn a_system_that_hangs_at_its_boot_is_given_up_with_its_last_line_and_ended() {
+        let hangs = comes_up("echo booting; exec sleep 600");
+        assert_eq!(hangs, "the guest system did not come up within 0.5 s: its last line was `booting`");
+        let silent = comes_up("exec sleep 600");
+        assert_eq!(silent, "the guest system did not come up within 0.5 s: it printed nothing");
+        let stalls =
+            comes_up("echo 'rcu: INFO: rcu_sched detected stalls on CPUs/tasks:'; echo more; exec sleep 600");
+        assert!(stalls.contains("within 0.5 s: its kernel hung: rcu: INFO: "), "{stalls}");
+        let ends = comes_up("echo 'qemu-system-s390x: no such board' >&2");
+        assert_eq!(
+            ends,
+            "the guest system did not come up: QEMU refused to start it: qemu-system-s390x: no such board"
+        );
     }
 }
