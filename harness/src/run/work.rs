@@ -45,7 +45,9 @@ impl Work {
     pub(super) fn close(self) -> io::Result<()> {
         let parent = self.dir.path().parent().map(Path::to_owned);
         let closed = self.dir.close();
-        parent.iter().for_each(|parent| sweep(parent));
+        if let Some(parent) = parent {
+            sweep(&parent);
+        }
         closed
     }
 }
