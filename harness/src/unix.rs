@@ -37,7 +37,7 @@ pub(crate) use hook::{
 };
 pub(crate) use inside::work_inside;
 pub(crate) use kvm::Processor;
-pub(crate) use system::{die_of, die_with_parent};
+pub(crate) use system::{die_of, die_with_parent, outlast_requests};
 pub(crate) use terminal::{
     is_ignored, is_in_front, listen_to_keys, restore_terminal, restore_terminal_and_obey, restore_terminal_on,
 };

@@ -35,6 +35,12 @@ fn make_snapshot(words: &[String]) {
     assert_eq!((run.stdout.as_str(), run.code), ("", Some(0)));
 }
 
+/// The one process that a process has started.
+fn child_of(process: u32) -> u32 {
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap();
+    children.trim().parse().unwrap()
+}
+
 impl Server {
     fn start(words: &[String]) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -54,9 +60,7 @@ impl Server {
 
     /// Whether its guest was restored: by the words of its QEMU.
     fn is_restored(&self) -> bool {
-        let id = self.process.id();
-        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
-        let words = std::fs::read(format!("/proc/{}/cmdline", children.trim())).unwrap();
+        let words = std::fs::read(format!("/proc/{}/cmdline", child_of(self.process.id()))).unwrap();
         String::from_utf8_lossy(&words).contains("-incoming")
     }
 
@@ -277,6 +281,20 @@ fn what_a_program_is_asked_and_what_becomes_of_its_files_is_as_without_a_guest()
         assert_eq!([&first, output.stdout.as_slice()].concat(), text.as_bytes());
         assert_eq!((output.status.code(), output.status.signal()), (code, signal));
     }
+    // In a system of its own, where what gives it up asks all around it to end.
+    let mut child =
+        command("waits").env_remove("TRIPLECHECK_VM_SERVERS").stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 6];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+    let [own_server, qemu] = [child_of(child.id()), child_of(child_of(child.id()))];
+    for process in [qemu, own_server, child.id()] {
+        let process = rustix::process::Pid::from_raw(i32::try_from(process).unwrap()).unwrap();
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.stdout.as_slice(), output.status.code()), (b"asked\n".as_slice(), Some(9)));
+    support::await_true("its system has ended with it", || !Path::new(&format!("/proc/{qemu}")).exists());
+
     let run = ran(&mut command("makes"));
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
     assert!(work.join("sub/new").exists() && !work.join("sub/old").exists());

@@ -197,6 +197,7 @@ pub(crate) fn start_server(
     let mut command = std::process::Command::new(crate::supervise::OWN_BINARY);
     command.arg(SERVE_SUBCOMMAND).args(as_usable(wanted).words()).args(more);
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null()).env_clear();
+    unix::outlast_requests(&mut command);
     let mut process = command.spawn()?;
     let mut answer = String::new();
     if let Some(mut stdout) = process.stdout.take() {
