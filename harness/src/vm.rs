@@ -95,6 +95,16 @@ pub(crate) fn agent_key() -> String {
     hasher.finalize().to_hex().to_string()
 }
 
+/// The command that makes the system in `dir` anew.
+pub(crate) fn made_anew(system: &System, dir: &Path) -> String {
+    let series = kernels::series(&release_of(dir));
+    let which = match kernels::Packaged::find(system, Some(&series)) {
+        Some(_) => format!("{}@linux-{series}", system.triple),
+        None => format!("{} --kernel FILE", system.triple),
+    };
+    format!("rm -r {} && triplecheck setup --vm {which}", crate::shell::quote(&dir.display().to_string()))
+}
+
 impl Wanted {
     /// The system of a launch's words; `None` where they are not ours.
     pub(crate) fn of_words(words: &[OsString]) -> Option<Self> {
@@ -157,13 +167,7 @@ impl Wanted {
 
     /// What makes a system anew that is not as it should be: with the same kernel, which is Debian's or the user's.
     pub(crate) fn remedy(&self) -> String {
-        let series = kernels::series(&release_of(&self.kernel));
-        let which = match kernels::Packaged::find(self.system, Some(&series)) {
-            Some(_) => format!("{}@linux-{series}", self.system.triple),
-            None => format!("{} --kernel FILE", self.system.triple),
-        };
-        let kernel = crate::shell::quote(&self.kernel.display().to_string());
-        format!("`rm -r {kernel} && triplecheck setup --vm {which}` makes the system anew")
+        format!("`{}` makes the system anew", made_anew(self.system, &self.kernel))
     }
 
     /// The same under TCG, with the board and the processor that are right for it.

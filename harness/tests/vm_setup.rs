@@ -151,6 +151,30 @@ fn what_stands_in_the_way_of_a_guest_system_is_said_and_is_a_failure() {
         run.stderr
     );
     assert!(run.code == Some(125) && !run.stderr.contains("rm -r"), "{}", run.stderr);
+    // In a run it is told once, without advice that would not help.
+    let manifest = format!(
+        "targets = [\"{AARCH64}\"]\n[[suite]]\nname = \"s\"\nkind = \"c\"\nsources = \"ends.c\"\nneeds = \"kernel\"\n"
+    );
+    std::fs::write(place.path().join("triplecheck.toml"), manifest).unwrap();
+    let of_project = |words: &[&str]| ran(offline(&cache).arg("-C").arg(place.path()).args(words)).stdout;
+    let told = of_project(&["run", "--no-cache", "--cpu", "cortex-x"]);
+    assert!(told.contains(cpu) && !told.contains("  try "), "{told}");
+
+    let doctor = || of_project(&["doctor", AARCH64]);
+    assert!(doctor().contains("  ok       kernel      linux-"));
+    let kernel = std::fs::read(older.join("kernel")).unwrap();
+    std::fs::write(older.join("kernel"), "none").unwrap();
+    let told = doctor();
+    assert!(told.contains("kernel` is no kernel\n") && !told.contains("ok       kernel"), "{told}");
+    assert!(
+        told.contains(&format!(
+            "  try      rm -r {} && triplecheck setup --vm {AARCH64}@linux-",
+            older.display()
+        )),
+        "{told}"
+    );
+    std::fs::write(older.join("kernel"), kernel).unwrap();
+
     qemu("8.2.1");
     setup(AARCH64, &[failed, "unsupported machine"]);
     qemu("4.2.1");

@@ -2,14 +2,16 @@
 
 use triplecheck_emulators::host::Host;
 use triplecheck_emulators::target::Target;
+use triplecheck_emulators::vm::KERNEL;
 use triplecheck_emulators::vm::accelerators::Accelerator;
-use triplecheck_emulators::vm::kernels::series;
+use triplecheck_emulators::vm::kernels::{place, series};
 use triplecheck_emulators::vm::machines::System;
 use triplecheck_emulators::vm::{Survey, survey};
 
 use super::{Check, Health, SystemHealth};
 use crate::setup::systems::{is_current, snapshot_of};
 use crate::vm::snapshot::State;
+use crate::vm::{image, made_anew};
 
 /// The systems that programs of `targets` would run in, as far as one was made.
 pub(super) fn examine(host: &dyn Host, targets: &[Target]) -> Vec<SystemHealth> {
@@ -23,11 +25,23 @@ pub(super) fn examine(host: &dyn Host, targets: &[Target]) -> Vec<SystemHealth> 
     surveyed
         .filter(|(_, survey)| !survey.kernels.is_empty())
         .map(|(system, mut survey)| {
-            for (release, current) in &mut survey.kernels {
+            let mut damaged = Vec::new();
+            survey.kernels.retain_mut(|(release, current)| {
                 *current = *current && is_current(host, system, release);
+                let dir = place(host, system).join(release.as_str());
+                let Some(why) = image::problem(&dir.join(KERNEL), system.machine) else { return true };
+                damaged.push((dir, why));
+                false
+            });
+            // It would be made of what is damaged.
+            let target = Target::parse(system.triple).ok().filter(|_| damaged.is_empty());
+            let snapshot = target.and_then(|target| snapshot_of(host, &target));
+            let mut health = health(system, survey, snapshot);
+            for (dir, why) in damaged {
+                health.checks.push(Check { what: "kernel", health: Health::Broken, text: why });
+                health.fixes.push(made_anew(system, &dir));
             }
-            let snapshot = Target::parse(system.triple).ok().and_then(|target| snapshot_of(host, &target));
-            health(system, survey, snapshot)
+            health
         })
         .collect()
 }

@@ -158,8 +158,8 @@ impl<'a> Starter<'a> {
             return Err(Blocked { reason, fix });
         }
         if let Err(reason) = self.systems.ensure(launch) {
-            let fix = Some(format!("triplecheck setup --vm {}", planned.target.triple()));
-            return Err(Blocked { reason, fix });
+            // A system that is there does not start: what mends that depends on why, and stands in the reason.
+            return Err(Blocked { reason, fix: None });
         }
         if planned.target.to_string() == self.run.host.triple() {
             return Ok(());

@@ -25,7 +25,7 @@ pub(crate) const MARKS: &[(usize, &[u8], &str)] = &[
 const WITHOUT_MACHINE: &[u8] = b"\x27\x05\x19\x56";
 
 /// Why no system of this machine can be booted from the kernel at `path`; `None` where it may be.
-pub(super) fn problem(path: &Path, machine: &str) -> Option<String> {
+pub(crate) fn problem(path: &Path, machine: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let file = fs_err::File::open(path);
     if let Err(error) = file.and_then(|file| file.take(READ_BYTES).read_to_end(&mut bytes)) {

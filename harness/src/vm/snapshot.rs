@@ -151,7 +151,7 @@ fn others(wanted: &Wanted) -> String {
         Some(what) if !what.is_empty() => {
             format!("its snapshot is of another {}", what.join(" and another "))
         }
-        Some(_) | None => "there is no snapshot of it".to_owned(),
+        Some(_) | None => "no snapshot of it was made".to_owned(),
     }
 }
 
@@ -332,7 +332,7 @@ mod tests {
     fn only_a_whole_snapshot_that_was_tried_is_used() {
         let dir = tempfile::tempdir().unwrap();
         let wanted = wanted(dir.path());
-        assert_eq!(state(&wanted), State::Missing("there is no snapshot of it".to_owned()));
+        assert_eq!(state(&wanted), State::Missing("no snapshot of it was made".to_owned()));
         assert!(Snapshot::of(&wanted).is_none());
         let place = place(&wanted).unwrap();
         fs_err::create_dir_all(&place).unwrap();
@@ -368,7 +368,7 @@ mod tests {
         let lost = "its snapshot was thrown away, because no system came up from it: its last line was `x`";
         assert_eq!((why(&wanted).as_deref(), Snapshot::of(&wanted).is_none()), (Some(lost), true));
         // Of one that is gone nothing is told of others.
-        assert_eq!(why(&other).unwrap(), "there is no snapshot of it");
+        assert_eq!(why(&other).unwrap(), "no snapshot of it was made");
         put(&other);
         fs_err::write(dir.path().join("qemu"), "a newer one").unwrap();
         let qemu = format!("its snapshot is of another version of `{}`", wanted.qemu.display());
