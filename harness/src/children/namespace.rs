@@ -142,13 +142,17 @@ fn enter_by(mapping: Mapping, lines: &[Vec<u8>]) -> Result<(), CannotEnter> {
     joined
 }
 
-/// How many namespaces there may be, by what reads a file.
+/// What limits the number of namespaces, by what reads a file.
 fn limits(read: impl Fn(&str) -> Option<String>) -> String {
-    let told = ["user", "mnt"].map(|kind| {
+    let all = ["user", "mnt"].map(|kind| {
         let most = read(&format!("/proc/sys/user/max_{kind}_namespaces"));
-        format!("`user.max_{kind}_namespaces` is {}", most.as_deref().map_or("not known", str::trim))
+        (kind, most.map_or("unknown".to_owned(), |most| most.trim().to_owned()))
     });
-    format!("{}, and as many are in use, or they are nested too deep", told.join(", "))
+    if let Some((kind, _)) = all.iter().find(|(_, most)| most == "0") {
+        return format!("`user.max_{kind}_namespaces` is 0");
+    }
+    let [user, mnt] = all.map(|(kind, most)| format!("`user.max_{kind}_namespaces` ({most})"));
+    format!("as many are in use as {user} and {mnt} allow, or they are nested too deep")
 }
 
 /// Why there is no child: for want of a process, or because namespaces are refused or used up.
@@ -238,16 +242,16 @@ mod tests {
     fn namespaces_that_are_used_up_are_told_from_those_that_are_forbidden() {
         let sentence = |errno: Errno| not_born(errno.into()).sentence();
         let used_up = sentence(Errno::NOSPC);
-        assert!(used_up.starts_with(
-            "there may be no more user or mount namespaces here: `user.max_user_namespaces` is "
-        ));
+        assert!(used_up.starts_with("there may be no more user or mount namespaces here: "), "{used_up}");
         assert!(!used_up.contains("space left"), "{used_up}");
         assert!(sentence(Errno::PERM).starts_with("user namespaces are not allowed here: "));
         assert!(sentence(Errno::AGAIN).starts_with("a process cannot be started: "));
-        let told = limits(|name| name.contains("user_").then(|| "0\n".to_owned()));
-        assert!(
-            told.starts_with("`user.max_user_namespaces` is 0, `user.max_mnt_namespaces` is not known,"),
-            "{told}"
+        let with = |user: &str| limits(|name| name.contains("user_").then(|| format!("{user}\n")));
+        assert_eq!(with("0"), "`user.max_user_namespaces` is 0");
+        assert_eq!(
+            with("7"),
+            "as many are in use as `user.max_user_namespaces` (7) and `user.max_mnt_namespaces` (unknown) allow, or they \
+             are nested too deep"
         );
     }
 
