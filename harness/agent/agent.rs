@@ -14,7 +14,9 @@
 
 mod hot;
 mod linux;
+mod made;
 mod program;
+mod start;
 mod wire;
 
 use std::ffi::{c_int, c_long, c_ulong};
@@ -26,7 +28,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use linux::*;
 use program::Cell;
-use wire::{send, take_frame, Fields};
+use wire::{take_frame, Fields, Port};
 
 /// How often the port is looked for before the machine gives up; it is there after a few milliseconds.
 const PORT_LOOKS_MAX: usize = 2000;
@@ -36,9 +38,9 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 fn main() {
     boot();
-    let port = find_port();
+    let mut port = find_port();
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    send(port, 0, b'H', release.trim().as_bytes());
+    port.send(0, b'H', release.trim().as_bytes());
     serve(port);
 }
 
@@ -55,6 +57,8 @@ fn boot() {
         let _ = std::os::unix::fs::symlink(to, format!("/dev/{link}"));
     }
     let _ = fs::write("/proc/self/oom_score_adj", "-1000");
+    // Mounts that are taken away wait for all who may look at them: ask them instead of the clock.
+    let _ = fs::write("/sys/kernel/rcu_expedited", "1");
     // A fault in the kernel is the end: what runs afterwards shows nothing of the program.
     let _ = fs::write("/proc/sys/kernel/panic_on_oops", "1");
     for name in fs::read_to_string("/modules/order").unwrap_or_default().lines() {
@@ -68,6 +72,7 @@ fn boot() {
         }
     }
     hot::make();
+    start::look_at_limits();
     loopback_up();
     unsafe { signal(SIGPIPE, 1) };
 }
@@ -84,15 +89,15 @@ fn loopback_up() {
     }
 }
 
-fn find_port() -> c_int {
+fn find_port() -> Port {
     for _ in 0..PORT_LOOKS_MAX {
         for entry in fs::read_dir("/sys/class/virtio-ports").into_iter().flatten().flatten() {
             let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
             if name.trim() == "triplecheck.0" {
                 let path = c(Path::new("/dev").join(entry.file_name()).into_os_string().into_vec());
-                let port = unsafe { open(path.as_ptr(), O_RDWR | O_CLOEXEC) };
+                let port = unsafe { open(path.as_ptr(), O_RDWR | O_NONBLOCK | O_CLOEXEC) };
                 if port >= 0 {
-                    return port;
+                    return Port::new(port);
                 }
             }
         }
@@ -132,7 +137,7 @@ struct Waiting {
 }
 
 /// Takes frames and passes on what programs print, until the host is gone.
-fn serve(port: c_int) -> ! {
+fn serve(mut port: Port) -> ! {
     let mut all = Cells::default();
     let mut input: Vec<u8> = Vec::new();
     let mut buffer = vec![0u8; CHUNK_BYTES];
@@ -144,7 +149,8 @@ fn serve(port: c_int) -> ! {
         signal(SIGCHLD, on_child as extern "C" fn(c_int) as usize);
     }
     loop {
-        let mut fds = vec![PollFd { fd: port, events: POLLIN, revents: 0 }];
+        port.flush();
+        let mut fds = vec![PollFd { fd: port.fd, events: POLLIN, revents: 0 }];
         fds.push(PollFd { fd: ended[0], events: POLLIN, revents: 0 });
         for cell in &all.cells {
             fds.extend(cell.from.iter().map(|&fd| PollFd { fd, events: POLLIN, revents: 0 }));
@@ -160,11 +166,11 @@ fn serve(port: c_int) -> ! {
         for (cell, fds) in all.cells.iter_mut().zip(fds[2..].chunks(5)) {
             for stream in 0..3 {
                 if fds[stream].revents != 0 {
-                    pass_on(port, cell, stream, &mut buffer);
+                    pass_on(&mut port, cell, stream, &mut buffer);
                 }
             }
             if fds[3].revents != 0 {
-                feed(port, cell);
+                feed(&mut port, cell);
             }
             if fds[4].revents != 0 {
                 cell.write_order();
@@ -174,15 +180,15 @@ fn serve(port: c_int) -> ! {
             unsafe { read(ended[0], buffer.as_mut_ptr().cast(), buffer.len()) };
             all.reap();
         }
-        all.clear_away(port);
+        all.clear_away(&mut port);
         if fds[0].revents != 0 {
-            let count = unsafe { read(port, buffer.as_mut_ptr().cast(), buffer.len()) };
-            if count <= 0 {
+            let count = unsafe { read(port.fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+            if count == 0 || count < 0 && std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
                 power_off();
             }
-            input.extend_from_slice(&buffer[..count as usize]);
+            input.extend_from_slice(&buffer[..count.max(0) as usize]);
             while let Some((id, kind, payload)) = take_frame(&mut input) {
-                act(port, &mut all, id, kind, payload);
+                act(&mut port, &mut all, id, kind, payload);
             }
         }
     }
@@ -202,12 +208,14 @@ impl Cells {
     }
 
     /// Says which programs are over, and makes their places ready for others.
-    fn clear_away(&mut self, port: c_int) {
+    fn clear_away(&mut self, port: &mut Port) {
         for cell in self.cells.iter_mut().filter(|cell| !cell.is_over && cell.from == [-1; 3]) {
             cell.is_over = true;
             if let Some(id) = cell.id {
-                send(port, id, b'X', &[]);
+                port.send(id, b'X', &[]);
             }
+            port.flush();
+            cell.let_go();
         }
         while let Some(position) = self.cells.iter().position(|cell| cell.is_over && cell.is_reaped) {
             let cell = self.cells.swap_remove(position);
@@ -224,7 +232,7 @@ impl Cells {
         }
     }
 
-    fn start(&mut self, port: c_int, waiting: Waiting) {
+    fn start(&mut self, port: &mut Port, waiting: Waiting) {
         let slot = program::slot(&waiting.order);
         if self.cells.iter().all(|cell| cell.slot != slot) {
             self.cells.extend(program::prepare(slot, true));
@@ -232,10 +240,13 @@ impl Cells {
         match self.cells.iter_mut().find(|cell| cell.slot == slot) {
             Some(cell) if cell.id.is_none() && !cell.is_over => {
                 (cell.pending, cell.ends) = (waiting.input, waiting.ends);
-                cell.take(waiting.id, waiting.order);
+                cell.take(waiting.id, &waiting.order);
             }
-            Some(_) => self.waiting.push(waiting),
-            None => send(port, waiting.id, b'X', &[]),
+            Some(cell) => {
+                cell.hurry();
+                self.waiting.push(waiting);
+            }
+            None => port.send(waiting.id, b'X', &[]),
         }
     }
 
@@ -264,19 +275,19 @@ impl Cells {
     }
 
     /// Ends a program; one that is over already, or never began, is over.
-    fn end(&mut self, port: c_int, id: u32) {
+    fn end(&mut self, port: &mut Port, id: u32) {
         self.waiting.retain(|waiting| waiting.id != id);
         match self.cells.iter().find(|cell| cell.id == Some(id) && !cell.is_over) {
             Some(cell) => drop(unsafe { kill(cell.keeper, SIGKILL) }),
-            None => send(port, id, b'X', &[]),
+            None => port.send(id, b'X', &[]),
         }
     }
 }
 
-fn pass_on(port: c_int, cell: &mut Cell, stream: usize, buffer: &mut [u8]) {
+fn pass_on(port: &mut Port, cell: &mut Cell, stream: usize, buffer: &mut [u8]) {
     let count = unsafe { read(cell.from[stream], buffer.as_mut_ptr().cast(), buffer.len()) };
     if count > 0 {
-        send(port, cell.id.unwrap_or(0), [b'O', b'E', b'R'][stream], &buffer[..count as usize]);
+        port.send(cell.id.unwrap_or(0), [b'O', b'E', b'R'][stream], &buffer[..count as usize]);
     } else {
         unsafe { close(cell.from[stream]) };
         cell.from[stream] = -1;
@@ -284,13 +295,13 @@ fn pass_on(port: c_int, cell: &mut Cell, stream: usize, buffer: &mut [u8]) {
 }
 
 /// Writes waiting input; asks for more when all of it is written.
-fn feed(port: c_int, cell: &mut Cell) {
+fn feed(port: &mut Port, cell: &mut Cell) {
     if !cell.pending.is_empty() {
         let count = unsafe { write(cell.stdin, cell.pending.as_ptr().cast(), cell.pending.len()) };
         if count > 0 {
             cell.pending.drain(..count as usize);
             if cell.pending.is_empty() {
-                send(port, cell.id.unwrap_or(0), b'I', &[]);
+                port.send(cell.id.unwrap_or(0), b'I', &[]);
             }
         } else if std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
             cell.pending.clear();
@@ -304,15 +315,15 @@ fn feed(port: c_int, cell: &mut Cell) {
     }
 }
 
-fn act(port: c_int, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
+fn act(port: &mut Port, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
     match kind {
         b'T' => {
             settle(&payload);
-            send(port, 0, b'T', &[]);
+            port.send(0, b'T', &[]);
         }
         b'P' => {
             sleep_often();
-            send(port, 0, b'P', &[]);
+            port.send(0, b'P', &[]);
         }
         b'Q' => power_off(),
         b'L' => {

@@ -2,10 +2,13 @@
 //! program what of them has changed, so that none is ever older than that. A program that is run again is not read over
 //! 9p again, and QEMU has its code translated already.
 
+use std::collections::BTreeSet;
 use std::ffi::c_long;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use crate::linux::*;
 use crate::wire::Fields;
@@ -47,6 +50,7 @@ pub(crate) fn make() {
 pub(crate) fn change(payload: &[u8]) {
     let mut fields = Fields(payload);
     let mut directories = Vec::new();
+    let Ok(mut known) = DIRECTORIES.lock() else { return };
     while !fields.0.is_empty() {
         let kind = fields.take(1).first().copied();
         let path = Path::new(std::ffi::OsStr::from_bytes(fields.bytes()));
@@ -57,7 +61,9 @@ pub(crate) fn change(payload: &[u8]) {
         let done = match kind {
             Some(b'd') => {
                 directories.push((at.clone(), about));
-                at.is_dir() || fs::create_dir(&at).is_ok()
+                let done = at.is_dir() || fs::create_dir(&at).is_ok();
+                known.extend(done.then(|| below.to_owned()));
+                done
             }
             Some(b'l') => std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(to), &at).is_ok(),
             Some(b'w') => unsafe { mknod(c(at.as_os_str().as_bytes()).as_ptr(), 0o20_000, 0) == 0 },
@@ -65,6 +71,7 @@ pub(crate) fn change(payload: &[u8]) {
             _ => false,
         };
         if !done {
+            known.retain(|known| !known.starts_with(below));
             remove(&at);
         } else if kind != Some(b'w') {
             describe(&at, &about, kind == Some(b'l'));
@@ -75,19 +82,18 @@ pub(crate) fn change(payload: &[u8]) {
     }
 }
 
+/// The directories that are in the layer, each with all that are above it.
+static DIRECTORIES: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
 /// Has a new root find the directories of the layer on the host, which takes a question each, before a program asks.
 /// Whoever has found them must not be used once one of them is another: see [`takes_away`].
 pub(crate) fn look_ahead(root: &Path) {
-    let mut pending = std::collections::VecDeque::from([PathBuf::new()]);
-    for _ in 0..LOOKS_MAX {
-        let Some(below) = pending.pop_front() else { return };
-        for entry in fs::read_dir(Path::new(TREE).join(&below)).into_iter().flatten().flatten() {
-            let is_own = below.as_os_str().is_empty() && OWN.iter().any(|own| entry.file_name() == *own);
-            if !is_own && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                let below = below.join(entry.file_name());
-                let _ = fs::symlink_metadata(root.join(&below));
-                pending.push_back(below);
-            }
+    let Ok(directories) = DIRECTORIES.lock() else { return };
+    let mut directories = directories.iter().take(LOOKS_MAX).peekable();
+    while let Some(below) = directories.next() {
+        // Whoever looks for the one that comes next passes this one.
+        if directories.peek().is_none_or(|next| !next.starts_with(below)) {
+            let _ = fs::symlink_metadata(root.join(below));
         }
     }
 }
@@ -116,6 +122,15 @@ fn copy(below: &Path, at: &Path, about: &[u64; 5]) -> bool {
     }
     let _ = fs::remove_file(scratch);
     false
+}
+
+/// Makes a directory that looks like one of the host's.
+pub(crate) fn mirror(from: &Path, at: &Path) -> bool {
+    let Ok(about) = fs::metadata(from) else { return true };
+    let [mode, owner, group] = [about.mode(), about.uid(), about.gid()].map(u64::from);
+    let done = fs::create_dir(at).is_ok();
+    describe(at, &[mode, owner, group, about.mtime() as u64, about.mtime_nsec() as u64], false);
+    done
 }
 
 /// Gives a file the attributes that it has on the host.

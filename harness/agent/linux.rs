@@ -20,12 +20,14 @@ extern "C" {
     pub(crate) fn mount(from: *const c_char, to: *const c_char, kind: *const c_char, flags: c_ulong, data: *const c_void) -> c_int;
     pub(crate) fn chroot(path: *const c_char) -> c_int;
     pub(crate) fn chdir(path: *const c_char) -> c_int;
-    pub(crate) fn fork() -> c_int;
+    pub(crate) fn clone(run: extern "C" fn(*mut c_void) -> c_int, stack: *mut c_void, flags: c_int, with: *mut c_void, ...) -> c_int;
     pub(crate) fn execve(path: *const c_char, argv: *const *const c_char, env: *const *const c_char) -> c_int;
     pub(crate) fn waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int;
     pub(crate) fn pipe2(fds: *mut c_int, flags: c_int) -> c_int;
     pub(crate) fn poll(fds: *mut PollFd, count: c_ulong, timeout_ms: c_int) -> c_int;
     pub(crate) fn open(path: *const c_char, flags: c_int, ...) -> c_int;
+    pub(crate) fn openat(dir: c_int, path: *const c_char, flags: c_int, ...) -> c_int;
+    pub(crate) fn lseek(fd: c_int, offset: c_long, from: c_int) -> c_long;
     pub(crate) fn read(fd: c_int, buffer: *mut c_void, count: usize) -> isize;
     pub(crate) fn write(fd: c_int, buffer: *const c_void, count: usize) -> isize;
     pub(crate) fn close(fd: c_int) -> c_int;
@@ -45,11 +47,12 @@ extern "C" {
     pub(crate) fn prlimit64(pid: c_int, resource: u32, new: *const u64, old: *mut u64) -> c_int;
     pub(crate) fn sethostname(name: *const c_char, length: usize) -> c_int;
     pub(crate) fn setsid() -> c_int;
-    pub(crate) fn setpriority(which: c_int, who: u32, nice: c_int) -> c_int;
+    fn sched_setscheduler(process: c_int, policy: c_int, priority: *const c_int) -> c_int;
     pub(crate) fn setxattr(path: *const c_char, name: *const c_char, value: *const c_void, size: usize, flags: c_int) -> c_int;
     pub(crate) fn getxattr(path: *const c_char, name: *const c_char, value: *mut c_void, size: usize) -> isize;
     /// All but the first six fields are of no interest; each is a word (statvfs(3)).
     pub(crate) fn statvfs(path: *const c_char, about: *mut [usize; 32]) -> c_int;
+    pub(crate) fn symlinkat(to: *const c_char, dir: c_int, at: *const c_char) -> c_int;
     pub(crate) fn mknod(path: *const c_char, mode: u32, device: u64) -> c_int;
     pub(crate) fn lchown(path: *const c_char, owner: u32, group: u32) -> c_int;
     pub(crate) fn utimensat(dir: c_int, path: *const c_char, times: *const TimeSpec, flags: c_int) -> c_int;
@@ -61,20 +64,30 @@ pub(crate) const MS_BIND: c_ulong = 4096;
 pub(crate) const MS_MOVE: c_ulong = 8192;
 pub(crate) const MS_REC: c_ulong = 16384;
 pub(crate) const MS_PRIVATE: c_ulong = 1 << 18;
+/// Other than on all the rest of the machines.
+pub(crate) const O_DIRECTORY: c_int = if cfg!(any(target_arch = "aarch64", target_arch = "arm", target_arch = "powerpc64")) { 0o40_000 } else { 0o200_000 };
 pub(crate) const O_RDWR: c_int = 2;
 pub(crate) const O_WRONLY: c_int = 1;
+pub(crate) const O_CREAT: c_int = 0o100;
 pub(crate) const O_NONBLOCK: c_int = 0o4000;
 pub(crate) const O_CLOEXEC: c_int = 0o2_000_000;
 pub(crate) const POLLIN: c_short = 1;
 pub(crate) const POLLOUT: c_short = 4;
+pub(crate) const POLLHUP: c_short = 16;
+pub(crate) const SEEK_END: c_int = 2;
+pub(crate) const EPIPE: i32 = 32;
 pub(crate) const F_SETFL: c_int = 4;
 pub(crate) const F_DUPFD_CLOEXEC: c_int = 1030;
 pub(crate) const AT_FDCWD: c_int = -100;
 pub(crate) const AT_SYMLINK_NOFOLLOW: c_int = 0x100;
+pub(crate) const SIG_DFL: usize = 0;
+pub(crate) const SIG_IGN: usize = 1;
 pub(crate) const SIGKILL: c_int = 9;
 pub(crate) const SIGPIPE: c_int = 13;
 /// Those of mounts, processes, System V's objects, and the host's name.
 pub(crate) const NEW_NAMESPACES: c_long = 0x0002_0000 | 0x2000_0000 | 0x0800_0000 | 0x0400_0000;
+pub(crate) const CLONE_VM: c_int = 0x100;
+pub(crate) const CLONE_VFORK: c_int = 0x4000;
 pub(crate) const RLIMIT_NOFILE: u32 = 7;
 /// `fs.nr_open`, beyond which no limit may be.
 pub(crate) const NOFILE_MAX: u64 = 1 << 20;
@@ -116,4 +129,22 @@ pub(crate) fn c(text: impl Into<Vec<u8>>) -> CString {
         bytes.truncate(end);
     }
     CString::new(bytes).unwrap_or_default()
+}
+
+pub(crate) fn last_errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+/// Whose turn it is to be executed.
+#[derive(Clone, Copy)]
+pub(crate) enum Turn {
+    /// With all others: `SCHED_OTHER`.
+    Usual = 0,
+    /// When nobody else has anything to do, and not a moment longer: `SCHED_IDLE`.
+    Idle = 5,
+}
+
+/// Sets a process's turn; that of this one where it is 0.
+pub(crate) fn set_turn(process: c_int, turn: Turn) {
+    unsafe { sched_setscheduler(process, turn as c_int, &0) };
 }

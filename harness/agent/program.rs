@@ -1,16 +1,16 @@
-//! One program: namespaces, the file system that it sees, its start, and what it has changed.
+//! One program's place: namespaces, the file system that it sees, and who watches it.
 
-use std::ffi::{c_char, c_int, c_long, CString};
+use std::ffi::{c_int, c_long, OsStr};
 use std::fs;
-use std::io::Read as _;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::hot;
 use crate::linux::*;
+use crate::made::collect;
+use crate::start::{read_order, Order, Start};
 use crate::wire::{field, put, Fields};
 
 /// A place in which one program runs: prepared, running, or being cleared away.
@@ -20,7 +20,7 @@ pub(crate) struct Cell {
     /// The program's number; nothing where it is only prepared.
     pub(crate) id: Option<u32>,
     pub(crate) keeper: c_int,
-    /// Where the order goes, and what of it is still to be written; -1 when closed.
+    /// Where the order goes, and what of it is still to be written; -1 when closed, for which the keeper waits at its end.
     pub(crate) order_to: c_int,
     pub(crate) order: Vec<u8>,
     /// Standard output, standard error and the keeper's report; -1 when closed.
@@ -35,54 +35,9 @@ pub(crate) struct Cell {
     pub(crate) is_reaped: bool,
 }
 
-/// The largest file that is brought back: one that has holes may seem larger than everything else.
-const FILE_BYTES_MAX: u64 = 1 << 30;
-
-/// What is to be run.
-struct Order<'a> {
-    piped: bool,
-    umask: u32,
-    user: u32,
-    group: u32,
-    groups: Vec<u32>,
-    /// Numbers of limits, with what holds and what may.
-    limits: Vec<(u32, [u64; 2])>,
-    /// A bit for each signal that is ignored, the first for signal 1.
-    ignored: u64,
-    cwd: &'a [u8],
-    /// Names in the root, and where they lead.
-    links: Vec<&'a [u8]>,
-    roots: Vec<&'a [u8]>,
-    program: &'a [u8],
-    argv: Vec<&'a [u8]>,
-    env: Vec<&'a [u8]>,
-}
-
 /// The share that an order names.
 pub(crate) fn slot(payload: &[u8]) -> u64 {
     Fields(payload).number()
-}
-
-impl<'a> Order<'a> {
-    fn read(payload: &'a [u8]) -> Self {
-        let mut fields = Fields(payload);
-        fields.number();
-        Self {
-            piped: fields.number() != 0,
-            umask: fields.number() as u32,
-            user: fields.number() as u32,
-            group: fields.number() as u32,
-            groups: (0..fields.number()).map(|_| fields.number() as u32).collect(),
-            limits: (0..fields.number()).map(|_| (fields.number() as u32, [fields.number(), fields.number()])).collect(),
-            ignored: fields.number(),
-            cwd: fields.bytes(),
-            links: fields.list(),
-            roots: fields.list(),
-            program: fields.bytes(),
-            argv: fields.list(),
-            env: fields.list(),
-        }
-    }
 }
 
 /// Makes namespaces and a file system for a program that is not known yet; nothing where the system has no more processes or
@@ -92,22 +47,19 @@ pub(crate) fn prepare(slot: u64, urgent: bool) -> Option<Cell> {
     let keeper = clone_into_namespaces();
     if keeper == 0 {
         let ours = take_only([order[0], stdin[0], stdout[1], stderr[1], report[1]]);
-        unsafe { signal(SIGCHLD, 0) };
+        unsafe { signal(SIGCHLD, SIG_DFL) };
         if !urgent {
-            unsafe { setpriority(0, 0, 19) };
+            set_turn(0, Turn::Idle);
         }
         let laid = lay_out(slot);
         hot::look_ahead(Path::new("/cell/root"));
-        let killed_before = oom_kills();
+        let log = kernel_log();
         // The root of its mounts, and not only its own: nobody may make a user's namespace from within another root.
         // What this process opens by name is still below it.
         let moved = laid.and_then(|()| take_root());
-        let payload = read_all(ours[0]);
-        if payload.is_empty() {
-            unsafe { _exit(0) };
-        }
-        unsafe { setpriority(0, 0, 0) };
-        keep(&Order::read(&payload), moved, killed_before, [ours[1], ours[2], ours[3]], ours[4]);
+        set_turn(0, Turn::Usual);
+        let start = Start::new(moved, ours[0], [ours[1], ours[2], ours[3]]);
+        keep(start, log, &ours);
     }
     unsafe {
         for end in [stdout[1], stderr[1], report[1], stdin[0], order[0]] {
@@ -139,11 +91,17 @@ pub(crate) fn prepare(slot: u64, urgent: bool) -> Option<Cell> {
 }
 
 impl Cell {
-    /// Gives it its program.
-    pub(crate) fn take(&mut self, id: u32, order: Vec<u8>) {
+    /// Gives it its program, for which it must not wait behind others that are prepared.
+    pub(crate) fn take(&mut self, id: u32, order: &[u8]) {
+        self.hurry();
         self.id = Some(id);
-        self.order = order;
+        field(&mut self.order, order);
         self.write_order();
+    }
+
+    /// Has it made ready, or cleared away, as soon as can be: somebody waits for it.
+    pub(crate) fn hurry(&self) {
+        set_turn(self.keeper, Turn::Usual);
     }
 
     /// Writes what the pipe takes of the order.
@@ -154,10 +112,13 @@ impl Cell {
         } else if std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
             self.order.clear();
         }
-        if self.order.is_empty() {
-            unsafe { close(self.order_to) };
-            self.order_to = -1;
-        }
+    }
+
+    /// Lets the keeper go, and its namespaces with it.
+    pub(crate) fn let_go(&mut self) {
+        self.order.clear();
+        unsafe { close(self.order_to) };
+        self.order_to = -1;
     }
 
     /// Closes what is open.
@@ -174,29 +135,16 @@ fn take_only(fds: [c_int; 5]) -> [c_int; 5] {
     let kept = fds.map(|fd| unsafe { fcntl(fd, F_DUPFD_CLOEXEC, FIRST) });
     let last = kept[4];
     unsafe {
-        if syscall(SYS_CLOSE_RANGE, 3 as c_long, (FIRST - 1) as c_long, 0 as c_long) != 0 {
-            for fd in 3..FIRST {
-                close(fd);
+        for (from, to) in [(3, FIRST - 1), (last + 1, last + 8)] {
+            if syscall(SYS_CLOSE_RANGE, from as c_long, to as c_long, 0 as c_long) != 0 {
+                // Before Linux 5.9. The agent has far fewer than these.
+                for fd in from..=to {
+                    close(fd);
+                }
             }
-        }
-        // The agent has far fewer than this.
-        for fd in last + 1..last + 8 {
-            close(fd);
         }
     }
     kept
-}
-
-fn read_all(fd: c_int) -> Vec<u8> {
-    let (mut all, mut buffer) = (Vec::new(), [0u8; 4096]);
-    loop {
-        let count = unsafe { read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
-        if count <= 0 {
-            unsafe { close(fd) };
-            return all;
-        }
-        all.extend_from_slice(&buffer[..count as usize]);
-    }
 }
 
 pub(crate) fn pipe() -> Option<[c_int; 2]> {
@@ -211,53 +159,23 @@ fn clone_into_namespaces() -> c_int {
     (unsafe { syscall(SYS_CLONE, first, second, 0 as c_long, 0 as c_long, 0 as c_long) }) as c_int
 }
 
-/// The first process of the namespaces, once it has its order: starts the program, reports.
-fn keep(
-    order: &Order<'_>,
-    laid: Result<(), (String, i32)>,
-    killed_before: u64,
-    streams: [c_int; 3],
-    report: c_int,
-) -> ! {
-    let failed = |stage: &str| -> ! {
-        let error = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
-        report_failure(report, stage, error)
-    };
-    if let Err((stage, errno)) = laid {
-        report_failure(report, &stage, errno);
-    }
-    for pair in order.links.chunks_exact(2) {
-        let at = Path::new("/cell/links").join(std::ffi::OsStr::from_bytes(pair[0]));
-        if std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(pair[1]), at).is_err() {
-            failed("lay the sysroot over the root");
-        }
-    }
-    let Some(exec) = pipe() else { failed("pipe") };
+/// The first process of the namespaces: has the program started, waits for its end, reports.
+fn keep(mut start: Start, log: c_int, &[order, stdin, stdout, stderr, report]: &[c_int; 5]) -> ! {
     for number in PASSED_ON {
         unsafe { signal(number, pass_on as extern "C" fn(c_int) as usize) };
     }
-    let program = unsafe { fork() };
-    if program < 0 {
-        failed("fork");
-    }
-    if program == 0 {
-        for number in PASSED_ON {
-            unsafe { signal(number, 0) };
-        }
-        unsafe { close(exec[0]) };
-        become_program(order, streams, exec[1]);
+    let program = start.program();
+    if start.order.is_empty() {
+        unsafe { _exit(0) };
     }
     // One that came before there was anybody to take it.
     let early = EARLY.swap(0, Ordering::Relaxed);
     if early != 0 {
         unsafe { kill(-1, early) };
     }
-    unsafe { close(exec[1]) };
-    for stream in streams {
+    for stream in [stdin, stdout, stderr] {
         unsafe { close(stream) };
     }
-    let mut failure = [0u8; 5];
-    let count = unsafe { read(exec[0], failure.as_mut_ptr().cast(), 5) };
     let mut status = 0;
     loop {
         let ended = unsafe { waitpid(-1, &mut status, 0) };
@@ -267,22 +185,34 @@ fn keep(
     }
     unsafe { kill(-1, SIGKILL) };
     while unsafe { waitpid(-1, null_mut(), 0) } > 0 {}
-    if count == 5 {
-        let stage = if failure[0] == b'd' { "enter the directory" } else { "execute" };
-        report_failure(report, stage, i32::from_le_bytes([failure[1], failure[2], failure[3], failure[4]]));
-    }
+    let record = match start.failure {
+        Some((stage, errno)) => failure(&stage, errno),
+        None => end(&Order::read(&start.order), status, log, report).unwrap_or_else(|errno| {
+            failure("bring back what the program made", errno)
+        }),
+    };
+    put(report, &record);
+    // Until the agent knows all, the end of this process and its namespaces would only be in the way.
+    unsafe { close(report) };
+    read_order(order);
+    set_turn(0, Turn::Idle);
+    unsafe { _exit(0) }
+}
+
+/// Reports what the program has made. The result is the record of its end; the error is a number, of a file that cannot be
+/// brought back.
+fn end(order: &Order<'_>, status: c_int, log: c_int, report: c_int) -> Result<Vec<u8>, i32> {
     // What there is may be cut off anywhere.
     let is_full = is_full();
     for root in order.roots.iter().filter(|_| !is_full) {
-        collect(report, Path::new(std::ffi::OsStr::from_bytes(root)));
+        collect(report, Path::new(OsStr::from_bytes(root)))?;
     }
     let was_killed = status & 0x7f == SIGKILL;
-    let oom = u8::from(was_killed && oom_kills() > killed_before);
+    let oom = u8::from(was_killed && tells_of_want(log));
     let (kind, code) = if status & 0x7f == 0 { (0, status >> 8 & 0xff) } else { (1, status & 0x7f) };
     let mut record = vec![b'x', kind, oom, u8::from(is_full)];
     record.extend_from_slice(&code.to_le_bytes());
-    put(report, &record);
-    unsafe { _exit(0) }
+    Ok(record)
 }
 
 /// Signals that are for the program and all that it has started.
@@ -303,29 +233,49 @@ fn is_full() -> bool {
     unsafe { statvfs(c"/cell".as_ptr(), &mut about) == 0 && about[3] == 0 }
 }
 
-fn report_failure(report: c_int, stage: &str, errno: i32) -> ! {
+fn failure(stage: &str, errno: i32) -> Vec<u8> {
     let mut record = vec![b'f'];
     record.extend_from_slice(&errno.to_le_bytes());
     field(&mut record, stage.as_bytes());
-    put(report, &record);
-    unsafe { _exit(1) }
+    record
 }
 
-/// How often the kernel has killed for want of memory.
-fn oom_kills() -> u64 {
-    let text = fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
+/// The kernel's log from now on; -1 where it cannot be had.
+fn kernel_log() -> c_int {
+    unsafe {
+        let log = open(c"/dev/kmsg".as_ptr(), O_NONBLOCK | O_CLOEXEC);
+        lseek(log, 0, SEEK_END);
+        log
+    }
+}
+
+/// Whether the kernel has killed for want of memory since the log was opened.
+fn tells_of_want(log: c_int) -> bool {
+    let mut record = [0u8; 8192];
+    loop {
+        let count = unsafe { read(log, record.as_mut_ptr().cast(), record.len()) };
+        // One record at a time; what was lost because it was too much is an error of its own (EPIPE).
+        match count {
+            1.. => {
+                let text = String::from_utf8_lossy(&record[..count as usize]);
+                if text.contains("Out of memory: Killed process") {
+                    return true;
+                }
+            }
+            _ if last_errno() == EPIPE => {}
+            _ => return false,
+        }
+    }
 }
 
 /// The host's files below a layer that can be written, as the root. The error names what could not be mounted.
 ///
-/// Between them are two layers of our own: links in the root, for the directories of a sysroot, and what [`crate::hot`]
-/// holds. Both are filled while the overlay is mounted, with names that nobody has looked up before in it; a sysroot
+/// Between them are two layers of our own: links in the root, for the directories of a sysroot, with the loader's cache, and
+/// what [`crate::hot`] holds. Both are filled while the overlay is mounted, with names that nobody has looked up before in it; a sysroot
 /// cannot be a layer itself, since overlayfs refuses one that lies within another.
 fn lay_out(slot: u64) -> Result<(), (String, i32)> {
     let need = |done: bool, what: &str| {
-        let errno = || std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
-        if done { Ok(()) } else { Err((what.to_owned(), errno())) }
+        if done { Ok(()) } else { Err((what.to_owned(), last_errno())) }
     };
     need(mounted("none", "/", "", MS_REC | MS_PRIVATE, ""), "make mounts private")?;
     let options = "trans=virtio,version=9p2000.L,msize=262144,cache=loose,access=any";
@@ -335,6 +285,8 @@ fn lay_out(slot: u64) -> Result<(), (String, i32)> {
     for dir in ["/cell/upper", "/cell/work", "/cell/root", "/cell/links"] {
         need(fs::create_dir(dir).is_ok(), "create a directory")?;
     }
+    // For the loader's cache, and there before anybody looks up what is in it.
+    need(hot::mirror(Path::new("/lower/etc"), Path::new("/cell/links/etc")), "create a directory")?;
     let options = format!(
         "lowerdir=/cell/links:{}:/lower,upperdir=/cell/upper,workdir=/cell/work,xino=off",
         hot::TREE
@@ -353,127 +305,6 @@ fn take_root() -> Result<(), (String, i32)> {
     let done = unsafe {
         chdir(root.as_ptr()) == 0 && mount(here.as_ptr(), there.as_ptr(), null(), MS_MOVE, null()) == 0
     };
-    let errno = || std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
-    if done { Ok(()) } else { Err(("take the root".to_owned(), errno())) }
+    if done { Ok(()) } else { Err(("take the root".to_owned(), last_errno())) }
 }
 
-fn become_program(order: &Order<'_>, streams: [c_int; 3], exec: c_int) -> ! {
-    let failed = |stage: u8| -> ! {
-        let errno = std::io::Error::last_os_error().raw_os_error().unwrap_or(0).to_le_bytes();
-        put(exec, &[stage, errno[0], errno[1], errno[2], errno[3]]);
-        unsafe { _exit(127) }
-    };
-    let _ = fs::write("/proc/self/oom_score_adj", "0");
-    let [cwd, program] = [c(order.cwd), c(order.program)];
-    let argv: Vec<CString> = order.argv.iter().map(|word| c(*word)).collect();
-    let env: Vec<CString> = order.env.iter().map(|word| c(*word)).collect();
-    unsafe {
-        if chroot(c".".as_ptr()) != 0 || chdir(cwd.as_ptr()) != 0 {
-            failed(b'd');
-        }
-        let null = open(c"/dev/null".as_ptr(), O_RDWR | O_CLOEXEC);
-        dup2(if order.piped { streams[0] } else { null }, 0);
-        dup2(streams[1], 1);
-        dup2(streams[2], 2);
-        for number in 1..=31 {
-            signal(number, usize::from(order.ignored >> (number - 1) & 1 == 1));
-        }
-        setsid();
-        umask(order.umask);
-        for (resource, limit) in &order.limits {
-            // One beyond what this kernel allows at most leaves that.
-            let _ = limited(*resource, *limit);
-        }
-        if setgroups(order.groups.len(), order.groups.as_ptr()) != 0 || setgid(order.group) != 0 || setuid(order.user) != 0 {
-            failed(b'd');
-        }
-        execve(program.as_ptr(), pointers(&argv).as_ptr(), pointers(&env).as_ptr());
-    }
-    failed(b'x')
-}
-
-/// Sets a limit of this process; descriptors beyond the kernel's own limit are that many.
-fn limited(resource: u32, [current, maximum]: [u64; 2]) -> bool {
-    let most = match resource {
-        RLIMIT_NOFILE => NOFILE_MAX,
-        _ => u64::MAX,
-    };
-    let limit = [current.min(most), maximum.min(most)];
-    unsafe { prlimit64(0, resource, limit.as_ptr(), null_mut()) == 0 }
-}
-
-fn pointers(words: &[CString]) -> Vec<*const c_char> {
-    words.iter().map(|word| word.as_ptr()).chain([null()]).collect()
-}
-
-/// Whether a directory took the place of one that the host has.
-fn is_made_anew(upper: &Path, path: &Path) -> bool {
-    let (upper, mut value) = (c(upper.as_os_str().as_bytes()), [0u8; 1]);
-    let name = c"trusted.overlay.opaque".as_ptr();
-    let count = unsafe { getxattr(upper.as_ptr(), name, value.as_mut_ptr().cast(), 1) };
-    // Every new directory says that it is opaque.
-    count == 1 && value == *b"y" && Path::new("/lower").join(path.strip_prefix("/").unwrap_or(path)).is_dir()
-}
-
-/// Reports what was changed below `root`: files and directories that were made, and what was removed.
-fn collect(report: c_int, root: &Path) {
-    let upper = Path::new("/cell/upper").join(root.strip_prefix("/").unwrap_or(root));
-    let mut pending = vec![PathBuf::new()];
-    while let Some(below) = pending.pop() {
-        for entry in fs::read_dir(upper.join(&below)).into_iter().flatten().flatten() {
-            let below = below.join(entry.file_name());
-            let Ok(about) = entry.path().symlink_metadata() else { continue };
-            let kind = about.file_type();
-            let (word, data) = if kind.is_dir() {
-                pending.push(below.clone());
-                (if is_made_anew(&entry.path(), &root.join(&below)) { b'o' } else { b'd' }, Vec::new())
-            } else if kind.is_symlink() {
-                let to = fs::read_link(entry.path()).unwrap_or_default();
-                (b'l', to.into_os_string().into_vec())
-            } else if kind.is_file() {
-                // An empty file in its place would be taken for what the program made.
-                if let Err(errno) = report_file(report, &entry.path(), &about, &root.join(below)) {
-                    report_failure(report, "bring back what the program made", errno);
-                }
-                continue;
-            } else if kind.is_char_device() && about.rdev() == 0 {
-                (b'w', Vec::new())
-            } else {
-                continue;
-            };
-            let mut record = vec![b'c', word];
-            record.extend_from_slice(&about.mode().to_le_bytes());
-            field(&mut record, root.join(below).as_os_str().as_bytes());
-            field(&mut record, &data);
-            put(report, &record);
-        }
-    }
-}
-
-/// Reports a file that was made, piece by piece: it may be as large as all that is free. The error is a number, and says that
-/// nothing is reported yet.
-fn report_file(report: c_int, file: &Path, about: &fs::Metadata, name: &Path) -> Result<(), i32> {
-    const EFBIG: i32 = 27;
-    if about.size() > FILE_BYTES_MAX {
-        return Err(EFBIG);
-    }
-    let mut source = fs::File::open(file).map_err(|error| error.raw_os_error().unwrap_or(0))?;
-    let mut record = vec![b'c', b'r'];
-    record.extend_from_slice(&about.mode().to_le_bytes());
-    field(&mut record, name.as_os_str().as_bytes());
-    record.extend_from_slice(&about.size().to_le_bytes());
-    put(report, &record);
-    let (mut left, mut buffer) = (about.size(), [0; 64 * 1024]);
-    while left > 0 {
-        let most = buffer.len().min(left as usize);
-        match source.read(&mut buffer[..most]) {
-            // Nobody is left who could have made it shorter. A report that breaks off is none.
-            Ok(0) | Err(_) => unsafe { _exit(1) },
-            Ok(count) => {
-                put(report, &buffer[..count]);
-                left -= count as u64;
-            }
-        }
-    }
-    Ok(())
-}

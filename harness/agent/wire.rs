@@ -1,8 +1,12 @@
 //! Frames and fields, as `harness/src/vm/wire.rs` has them on the host's side.
 
 use std::ffi::c_int;
+use std::ptr::null_mut;
 
-use crate::linux::write;
+use crate::linux::{poll, write, PollFd, POLLHUP, POLLOUT};
+
+/// How much may wait to be written.
+const FRAMES_BYTES: usize = 128 * 1024;
 
 /// Frames: cell, kind, length, payload.
 pub(crate) fn take_frame(input: &mut Vec<u8>) -> Option<(u32, u8, Vec<u8>)> {
@@ -14,13 +18,51 @@ pub(crate) fn take_frame(input: &mut Vec<u8>) -> Option<(u32, u8, Vec<u8>)> {
     Some((id, kind, payload))
 }
 
-pub(crate) fn send(port: c_int, id: u32, kind: u8, payload: &[u8]) {
-    let mut frame = Vec::with_capacity(payload.len() + 9);
-    frame.extend_from_slice(&id.to_le_bytes());
-    frame.push(kind);
-    frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    frame.extend_from_slice(payload);
-    put(port, &frame);
+/// The way to the host.
+pub(crate) struct Port {
+    pub(crate) fd: c_int,
+    /// Frames that are to be written.
+    frames: Vec<u8>,
+}
+
+impl Port {
+    /// A port that is open, and does not block: one that did would have this process turn in circles until the host has taken
+    /// what is written (`__send_to_port` in Linux's drivers/char/virtio_console.c).
+    pub(crate) fn new(fd: c_int) -> Self {
+        Self { fd, frames: Vec::new() }
+    }
+
+    /// Adds a frame. Each write wakes the host, so that several frames are written at once: see [`Port::flush`].
+    pub(crate) fn send(&mut self, id: u32, kind: u8, payload: &[u8]) {
+        self.frames.extend_from_slice(&id.to_le_bytes());
+        self.frames.push(kind);
+        self.frames.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        self.frames.extend_from_slice(payload);
+        if self.frames.len() >= FRAMES_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Writes what was sent; what cannot be written has nobody who reads it.
+    pub(crate) fn flush(&mut self) {
+        let mut rest = self.frames.as_slice();
+        while !rest.is_empty() {
+            let count = unsafe { write(self.fd, rest.as_ptr().cast(), rest.len()) };
+            if count > 0 {
+                rest = &rest[count as usize..];
+            } else if std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock {
+                let mut fds = [PollFd { fd: self.fd, events: POLLOUT, revents: 0 }];
+                unsafe { poll(fds.as_mut_ptr(), 1, -1) };
+                if fds[0].revents & POLLHUP != 0 {
+                    // The host has not said yet that it is there.
+                    unsafe { poll(null_mut(), 0, 1) };
+                }
+            } else {
+                break;
+            }
+        }
+        self.frames.clear();
+    }
 }
 
 /// Writes all of it; what cannot be written has nobody who reads it.

@@ -9,7 +9,6 @@ mod given;
 mod initramfs;
 pub(crate) mod kernels;
 mod packages;
-mod packed;
 mod plan;
 mod reuse;
 mod state;

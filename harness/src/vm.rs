@@ -41,11 +41,13 @@ pub(crate) const SERVERS_VARIABLE: &str = "TRIPLECHECK_VM_SERVERS";
 pub(crate) const VOICE: &str = "triplecheck-vm: ";
 
 /// The source of the first process, for set-up to compile: names and texts of its files, the crate's root first.
-pub(crate) const AGENT_SOURCES: [(&str, &str); 5] = [
+pub(crate) const AGENT_SOURCES: [(&str, &str); 7] = [
     ("agent.rs", include_str!("../agent/agent.rs")),
     ("hot.rs", include_str!("../agent/hot.rs")),
     ("linux.rs", include_str!("../agent/linux.rs")),
+    ("made.rs", include_str!("../agent/made.rs")),
     ("program.rs", include_str!("../agent/program.rs")),
+    ("start.rs", include_str!("../agent/start.rs")),
     ("wire.rs", include_str!("../agent/wire.rs")),
 ];
 
@@ -223,7 +225,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-10", "e740395be51fd4719a531c0efed107566f991a3a4867fbf8c8182f60cdf1a70e");
+        let known = ("initramfs-11", "7380f62cd025edeb5a80ad0b4817959cb86f5501499033bde603f5d40d72af77");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

@@ -80,6 +80,40 @@ impl Drop for Server {
     }
 }
 
+/// Without a cache of its own machine, glibc 2.36 tries 777 paths on s390x for each library.
+#[test]
+fn a_loader_finds_in_its_cache_where_libraries_are() {
+    const S390X: &str = "s390x-unknown-linux-gnu";
+    if !boots(S390X) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("program");
+    // It tells its loader alone to say what it does, and not that of the host's programs.
+    let source = r#"
+        #include <math.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <unistd.h>
+        int main(int count, char **words) {
+            if (getenv("LD_DEBUG")) return printf("%g\n", cos(count - 1)) != 2;
+            setenv("LD_DEBUG", "libs", 1);
+            unsetenv("LD_LIBRARY_PATH");
+            return execv("/proc/self/exe", words);
+        }
+    "#;
+    if !compile("s390x-linux-gnu-gcc", S390X, source, &program, &["-lm"]) {
+        return;
+    }
+    let mut command = triplecheck();
+    command.args(["exec", "--emulator", "vm", "--"]).arg(&program);
+    let run = ran(&mut command);
+    assert_eq!((run.stdout.as_str(), run.code), ("1\n", Some(0)));
+    let tried: Vec<&str> =
+        run.stderr.lines().filter_map(|line| Some(line.split_once("trying file=")?.1)).collect();
+    assert_eq!(tried, ["/lib/libm.so.6", "/lib/libc.so.6"], "{}", run.stderr);
+}
+
 /// A guest holds programs that it has run; a test is for what has changed.
 #[test]
 fn a_guest_that_runs_already_sees_every_change_of_the_hosts_files() {

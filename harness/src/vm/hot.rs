@@ -6,6 +6,7 @@
 //! time to tell a further one is not held yet. What is not held is read over 9p, so that nothing here decides what a
 //! program sees, only how soon.
 
+mod cache;
 mod way;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -19,7 +20,7 @@ use triplecheck_emulators::machine::Machine;
 use triplecheck_emulators::vm::machines::System;
 
 use super::wire::{Fields, Reader};
-use way::{Kind, Seen, libraries, look, way};
+use way::{Kind, Libraries, Seen, look, way};
 
 /// How old a file's last change has to be: far more than the steps of any file system's clock (two seconds on FAT).
 const SETTLED: Duration = Duration::from_secs(3);
@@ -43,10 +44,27 @@ pub(super) struct Hot {
     /// Paths that one program has wanted.
     once: HashSet<PathBuf>,
     /// What programs want, by themselves and the links of their sysroot.
-    wants: HashMap<Start, (Seen, Vec<PathBuf>)>,
+    wants: HashMap<Start, Wants>,
 }
 
 pub(super) type Start = (PathBuf, Vec<Vec<u8>>);
+
+/// What one program wants.
+struct Wants {
+    program: Seen,
+    libraries: Libraries,
+    paths: Vec<PathBuf>,
+    /// Its loader's cache; empty where the host's will do, or none.
+    cache: Vec<u8>,
+}
+
+/// What is told the guest with an order.
+pub(super) struct Told {
+    /// The changes, before the order; empty where there are none.
+    pub(super) changes: Vec<u8>,
+    /// The cache of the program's loader, with the order; empty where the host's will do.
+    pub(super) cache: Vec<u8>,
+}
 
 impl Hot {
     pub(super) fn new(system: &System) -> Self {
@@ -60,12 +78,15 @@ impl Hot {
         }
     }
 
-    /// The changes to tell before this order, empty where there are none.
-    pub(super) fn before(&mut self, order: &[u8]) -> Vec<u8> {
+    /// What is to be told with this order.
+    pub(super) fn before(&mut self, order: &[u8]) -> Told {
         let mut changes = Changes::default();
+        let mut cache = Vec::new();
         self.look_again(&mut changes);
         if let Some((program, links)) = start(order) {
-            for path in self.wanted(program, links.clone()) {
+            let paths;
+            (paths, cache) = self.wanted(program, links.clone());
+            for path in paths {
                 // What runs once is not worth the copy.
                 if !self.once.insert(path.clone()) {
                     self.hold(&path, &links, &mut changes);
@@ -79,7 +100,7 @@ impl Hot {
             changes.added.clear();
             (self.bytes, self.held, self.once) = (0, BTreeMap::new(), HashSet::new());
         }
-        changes.payload(&self.held)
+        Told { changes: changes.payload(&self.held), cache }
     }
 
     /// Looks at all that is held, and lets go of what has changed.
@@ -109,30 +130,23 @@ impl Hot {
         self.held = kept;
     }
 
-    /// The paths that a program wants: itself, its loader and its libraries, and what its loader looks for in vain.
-    fn wanted(&mut self, program: PathBuf, links: Vec<Vec<u8>>) -> Vec<PathBuf> {
-        let Some(seen) = look(&program) else { return Vec::new() };
+    /// The paths that a program wants, and its loader's cache.
+    fn wanted(&mut self, program: PathBuf, links: Vec<Vec<u8>>) -> (Vec<PathBuf>, Vec<u8>) {
+        let Some(seen) = look(&program) else { return (Vec::new(), Vec::new()) };
         let key = (program, links);
-        if let Some((known, wants)) = self.wants.get(&key)
-            && *known == seen
+        if let Some(wants) = self.wants.get(&key)
+            && wants.program == seen
+            && wants.libraries.are_as_they_were()
         {
-            return wants.clone();
+            return (wants.paths.clone(), wants.cache.clone());
         }
-        let mut wants = vec![key.0.clone()];
-        if let (Some(machine), Ok(Binary::Elf(elf))) = (self.machine, Binary::read(&key.0))
-            && let Some(loader) = elf.interpreter
-        {
-            wants.push(loader.into());
-            wants.extend(["/etc/ld.so.preload", "/etc/ld.so.cache"].map(PathBuf::from));
-            libraries(elf.needed, machine, &key.1, &mut wants);
-        }
-        wants.sort_unstable();
-        wants.dedup();
+        let wants = Wants::of(&key, seen, self.machine);
+        let told = (wants.paths.clone(), wants.cache.clone());
         if self.wants.len() >= PROGRAMS_MAX {
             self.wants.clear();
         }
-        self.wants.insert(key, (seen, wants.clone()));
-        wants
+        self.wants.insert(key, wants);
+        told
     }
 
     /// Has the guest hold what a path leads over and to, if it may.
@@ -163,6 +177,33 @@ impl Hot {
         // Capabilities, access lists and the like are not carried over.
         let is_plain = rustix::fs::llistxattr(path, &mut [0u8; 0]).is_ok_and(|bytes| bytes == 0);
         is_settled && is_plain && seen.bytes() <= FILE_BYTES_MAX
+    }
+}
+
+impl Wants {
+    /// Itself, its loader and its libraries, and what its loader looks for in vain.
+    fn of((program, links): &Start, seen: Seen, machine: Option<&'static Machine>) -> Self {
+        let mut wants = Self {
+            program: seen,
+            libraries: Libraries::default(),
+            paths: vec![program.clone()],
+            cache: Vec::new(),
+        };
+        if let (Some(machine), Ok(Binary::Elf(elf))) = (machine, Binary::read(program))
+            && let Some(loader) = &elf.interpreter
+        {
+            wants.paths.push(loader.into());
+            wants.paths.extend(["/etc/ld.so.preload", "/etc/ld.so.cache"].map(PathBuf::from));
+            wants.libraries = Libraries::of(&elf.needed, machine, links);
+            wants.paths.extend(wants.libraries.paths.iter().cloned());
+            // The host's own programs have the host's cache.
+            if machine.name != std::env::consts::ARCH && machine.elf_machine == Some(elf.machine) {
+                wants.cache = cache::cache(machine.name, &elf, &wants.libraries.found).unwrap_or_default();
+            }
+        }
+        wants.paths.sort_unstable();
+        wants.paths.dedup();
+        wants
     }
 }
 
@@ -256,7 +297,7 @@ mod tests {
             super::super::inherited::write(&mut fields);
             fields.bytes(b"/").list([].into_iter()).list([].into_iter());
             fields.bytes(self.at(program).as_os_str().as_bytes());
-            let payload = self.hot.before(&fields.0);
+            let payload = self.hot.before(&fields.0).changes;
             let (mut reader, mut told) = (Reader(&payload), Vec::new());
             while let Some(word) = reader.byte() {
                 let path = PathBuf::from(OsStr::from_bytes(reader.bytes().unwrap()));

@@ -20,7 +20,7 @@ use triplecheck_emulators::vm::machines::SLOTS;
 use super::Wanted;
 use super::guest::Guest;
 use super::hot::Hot;
-use super::wire::{self, kind};
+use super::wire::{self, Fields, kind};
 
 /// How long the guest may take to end a program that was given up.
 const KILL_DEADLINE: Duration = Duration::from_secs(20);
@@ -175,8 +175,11 @@ fn attend(mut client: UnixStream, shared: &Shared) {
     // A client has to know its slot, which its order names.
     let _ = wire::write(&mut &client, slot, kind::HELLO, &[]);
     while let Ok(Some(frame)) = wire::read(&mut client) {
-        let refreshed = if frame.kind == kind::RUN { shared.refresh(&frame.payload) } else { Ok(()) };
-        if refreshed.and_then(|()| shared.send(cell, frame.kind, &frame.payload)).is_err() {
+        let sent = match frame.kind {
+            kind::RUN => shared.run(cell, frame.payload),
+            kind => shared.send(cell, kind, &frame.payload),
+        };
+        if sent.is_err() {
             break;
         }
     }
@@ -193,13 +196,19 @@ impl Shared {
         wire::write(&mut *port, cell, kind, payload)
     }
 
-    /// Tells the guest what has changed of the files that it holds, and which it should hold for this order.
-    fn refresh(&self, order: &[u8]) -> io::Result<()> {
-        let mut hot = self.hot.lock().unwrap_or_else(PoisonError::into_inner);
-        match hot.before(order) {
-            changes if changes.is_empty() => Ok(()),
-            changes => self.send(0, kind::LAYER, &changes),
-        }
+    /// Tells the guest what has changed of the files that it holds, and which it should hold for this order; and the order.
+    fn run(&self, cell: u32, order: Vec<u8>) -> io::Result<()> {
+        let told = {
+            let mut hot = self.hot.lock().unwrap_or_else(PoisonError::into_inner);
+            let told = hot.before(&order);
+            if !told.changes.is_empty() {
+                self.send(0, kind::LAYER, &told.changes)?;
+            }
+            told
+        };
+        let mut fields = Fields(order);
+        fields.bytes(&told.cache);
+        self.send(cell, kind::RUN, &fields.0)
     }
 
     /// Waits for a free slot and gives it to a client, whose cell's number comes first. The guest clears a slot away and

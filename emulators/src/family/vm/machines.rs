@@ -38,6 +38,10 @@ pub struct System {
     pub console_device: Option<&'static str>,
     /// Words that this board alone needs.
     pub extra: &'static [&'static str],
+    /// Words of its own for the kernel. On riscv64 four levels of page tables instead of five: each page that is touched for
+    /// the first time costs a walk through all of them, and programs are given addresses below 2^47 either way
+    /// (`DEFAULT_MAP_WINDOW` in arch/riscv/include/asm/processor.h of Linux).
+    pub append: &'static str,
     /// Whether a snapshot is restored with the words for the kernel too, though nothing of it is used: without them the timers
     /// of a restored riscv64 stand still (QEMU 7.2).
     pub restored_with_kernel: bool,
@@ -58,6 +62,7 @@ pub const SYSTEMS: [System; 6] = [
         console: "ttyS0",
         console_device: None,
         extra: &["-vga", "none"],
+        append: "",
         restored_with_kernel: false,
         debian: "amd64",
     },
@@ -72,6 +77,7 @@ pub const SYSTEMS: [System; 6] = [
         console: "ttyAMA0",
         console_device: None,
         extra: &[],
+        append: "",
         restored_with_kernel: false,
         debian: "arm64",
     },
@@ -86,6 +92,7 @@ pub const SYSTEMS: [System; 6] = [
         console: "ttyS0",
         console_device: None,
         extra: &[],
+        append: "no5lvl",
         restored_with_kernel: true,
         debian: "riscv64",
     },
@@ -100,6 +107,7 @@ pub const SYSTEMS: [System; 6] = [
         console: "ttysclp0",
         console_device: Some("sclpconsole"),
         extra: &[],
+        append: "",
         restored_with_kernel: false,
         debian: "s390x",
     },
@@ -114,6 +122,7 @@ pub const SYSTEMS: [System; 6] = [
         console: "ttyAMA0",
         console_device: None,
         extra: &[],
+        append: "",
         restored_with_kernel: false,
         debian: "armhf",
     },
@@ -130,6 +139,7 @@ pub const SYSTEMS: [System; 6] = [
         console: "hvc0",
         console_device: None,
         extra: &[],
+        append: "",
         restored_with_kernel: false,
         debian: "ppc64el",
     },
@@ -237,7 +247,8 @@ impl System {
         }
         // What was booted is in the memory already: it would only be read, and held once more.
         if self.restored_with_kernel || !matches!(start.memory, Memory::Restored(_)) {
-            let append = format!("console={} quiet panic=-1 oops=panic", self.console);
+            let append = format!("console={} quiet panic=-1 oops=panic {}", self.console, self.append);
+            let append = append.trim_end();
             words.extend(["-kernel".into(), start.kernel.join(super::KERNEL).into()]);
             words.extend(["-initrd".into(), start.kernel.join(super::INITRAMFS).into()]);
             words.extend(["-append".into(), append.into()]);

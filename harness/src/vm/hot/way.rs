@@ -137,27 +137,85 @@ pub(super) fn parts(path: &Path) -> Vec<Vec<u8>> {
     parts
 }
 
-/// Libraries, and where they are looked for before they are found.
-pub(super) fn libraries(needed: Vec<String>, machine: &Machine, links: &[Vec<u8>], wants: &mut Vec<PathBuf>) {
-    let mut pending = needed;
-    let mut known: BTreeSet<String> = BTreeSet::new();
-    let mut dirs = standard_dirs(Path::new("/"), machine);
-    // The loader of glibc looks into a machine's own directories first (dl-load.c), and in each for variants.
-    dirs.sort_by_key(|dir| (!dir.to_string_lossy().contains("-linux-"), dir.starts_with("/usr")));
-    while let Some(name) = pending.pop() {
-        if known.len() == LIBRARIES_MAX || name.contains('/') || !known.insert(name.clone()) {
-            continue;
-        }
+/// A program's libraries, as its loader finds them.
+#[derive(Default)]
+pub(super) struct Libraries {
+    /// Where they are looked for before they are found, and where they are.
+    pub(super) paths: Vec<PathBuf>,
+    /// Names, and where the guest has them. Not among them are those of which there is a variant for some processors, which
+    /// is the loader's to choose.
+    pub(super) found: Vec<(String, String)>,
+    /// What the directories were in which they are looked for: where one is another, all this may be.
+    dirs: Vec<Way>,
+}
+
+impl Libraries {
+    /// Those that are needed, and those which they need.
+    pub(super) fn of(needed: &[String], machine: &Machine, links: &[Vec<u8>]) -> Self {
+        let mut libraries = Self::default();
+        let mut pending = needed.to_vec();
+        let mut known: BTreeSet<String> = BTreeSet::new();
+        let mut dirs = standard_dirs(Path::new("/"), machine);
+        // The loader of glibc looks into a machine's own directories first (dl-load.c), and in each for variants.
+        dirs.sort_by_key(|dir| (!dir.to_string_lossy().contains("-linux-"), dir.starts_with("/usr")));
+        let mut variants = Vec::new();
         for dir in &dirs {
-            let path = dir.join(&name);
-            let looked_for = [dir.join("glibc-hwcaps"), path.clone()];
-            wants.extend(looked_for);
-            let Some(way) = way(&path, links) else { continue };
-            let Some((found, _)) = way.last().filter(|(_, seen)| seen.kind == Kind::File) else { continue };
-            if let Ok(Binary::Elf(elf)) = Binary::read(found) {
-                pending.extend(elf.needed);
+            let Some(way) = way(dir, links) else { continue };
+            if let Some((real, seen)) = way.last()
+                && seen.kind == Kind::Directory
+            {
+                variants.extend(dirs_below(real));
             }
-            break;
+            libraries.dirs.push(way);
         }
+        while let Some(name) = pending.pop() {
+            if known.len() == LIBRARIES_MAX || name.contains('/') || !known.insert(name.clone()) {
+                continue;
+            }
+            for dir in &dirs {
+                let path = dir.join(&name);
+                libraries.paths.extend([dir.join("glibc-hwcaps"), path.clone()]);
+                let Some(way) = way(&path, links) else { continue };
+                let Some((found, _)) = way.last().filter(|(_, seen)| seen.kind == Kind::File) else {
+                    continue;
+                };
+                if let Ok(Binary::Elf(elf)) = Binary::read(found) {
+                    pending.extend(elf.needed);
+                }
+                if let Some(path) = path.to_str()
+                    && !variants.iter().any(|dir| dir.join(&name).exists())
+                {
+                    libraries.found.push((name, path.to_owned()));
+                }
+                break;
+            }
+        }
+        libraries
     }
+
+    /// Whether the directories are what they were, and the same names are in them.
+    pub(super) fn are_as_they_were(&self) -> bool {
+        self.dirs.iter().all(|way| {
+            let is_as_it_was = |(place, (path, seen)): (usize, &(PathBuf, Seen))| {
+                look(path)
+                    .is_some_and(|now| now == *seen || place + 1 < way.len() && now.is_same_directory(seen))
+            };
+            way.iter().enumerate().all(is_as_it_was)
+        })
+    }
+}
+
+/// The directories in which a loader may look for variants of the libraries of `dir`: `glibc-hwcaps/z15`, `tls/i686`, `z13`.
+fn dirs_below(dir: &Path) -> Vec<PathBuf> {
+    let below = |dir: &Path| -> Vec<PathBuf> {
+        let entries = fs_err::read_dir(dir).into_iter().flatten().flatten();
+        // Those of Debian's machines have libraries of their own.
+        let is_variant = |entry: &fs_err::DirEntry| !entry.file_name().to_string_lossy().contains("-linux-");
+        entries.filter(is_variant).map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+    };
+    let mut dirs = below(dir);
+    for nested in ["glibc-hwcaps", "tls"] {
+        dirs.extend(below(&dir.join(nested)));
+    }
+    dirs
 }
