@@ -9,6 +9,7 @@ mod given;
 mod initramfs;
 pub(crate) mod kernels;
 mod packages;
+mod packed;
 mod plan;
 mod reuse;
 mod state;

@@ -209,39 +209,6 @@ impl Apt {
     }
 }
 
-/// Puts the kernel at `to` in the form that QEMU boots soonest. An x86 image unpacks itself, which takes two seconds of
-/// work under emulation; what is inside is an ELF file, and QEMU boots that as it is.
-pub(super) fn place(kernel: &Kernel, to: &Path) -> Result<(), String> {
-    let image = fs_err::read(&kernel.image).map_err(|error| error.to_string())?;
-    let io = |error: io::Error| error.to_string();
-    let Some(payload) = payload(&image) else { return fs_err::write(to, image).map_err(io) };
-    let (suffix, tool) = match payload {
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => ("xz", "xz"),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => ("zst", "zstd"),
-        // Another way of packing: slower to boot, but bootable.
-        _ => return fs_err::write(to, &image).map_err(io),
-    };
-    let packed = to.with_extension(suffix);
-    fs_err::write(&packed, payload).map_err(io)?;
-    let words = ["-d".into(), "-q".into(), packed.clone().into_os_string()];
-    Tool::new(tool).args(words).deadline(UNPACK_DEADLINE).answer().map_err(|error| error.to_string())?;
-    if packed.is_file() { fs_err::remove_file(&packed).map_err(io) } else { Ok(()) }
-}
-
-/// The packed kernel within an x86 image, by the boot protocol's header: its offset is that of the protected-mode code,
-/// and its last four bytes are a length.
-fn payload(image: &[u8]) -> Option<&[u8]> {
-    if image.get(0x202..0x206)? != b"HdrS" {
-        return None;
-    }
-    let number = |at: usize| {
-        let bytes = image.get(at..at + 4)?.try_into().ok()?;
-        usize::try_from(u32::from_le_bytes(bytes)).ok()
-    };
-    let start = (usize::from(*image.get(0x1f1)?) + 1) * 512 + number(0x248)?;
-    image.get(start..start + number(0x24c)?.checked_sub(4)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,19 +239,5 @@ mod tests {
         let why = keys_in(Path::new("/nonexistent/keys.gpg")).unwrap_err();
         assert!(why.contains("`/nonexistent/keys.gpg`") && why.contains("`debian-archive-keyring`"), "{why}");
         assert_eq!(keys_in(&std::env::current_exe().unwrap()), Ok(()));
-    }
-
-    #[test]
-    fn what_is_packed_in_an_image_is_found_and_nothing_in_what_is_none() {
-        let mut image = vec![0; 2048];
-        image[0x1f1] = 1;
-        image[0x202..0x206].copy_from_slice(b"HdrS");
-        image[0x248..0x24c].copy_from_slice(&16u32.to_le_bytes());
-        image[0x24c..0x250].copy_from_slice(&8u32.to_le_bytes());
-        image[1040..1044].copy_from_slice(b"abcd");
-        assert_eq!(payload(&image), Some(&b"abcd"[..]));
-        image[0x24c..0x250].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert_eq!(payload(&image), None);
-        assert_eq!(payload(b"\x7fELF"), None);
     }
 }

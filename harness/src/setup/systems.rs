@@ -18,7 +18,7 @@ use triplecheck_emulators::vm::kernels::{Packaged, is_of, place, series};
 use triplecheck_emulators::vm::machines::System;
 use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
-use super::{given, initramfs, kernels, reuse};
+use super::{given, initramfs, kernels, packed, reuse};
 use crate::toolchain::progress::Progress;
 use crate::toolchain::tool::Tool;
 use crate::toolchain::{Std, Toolchain};
@@ -288,7 +288,7 @@ fn assemble(
     progress.detail("putting it together");
     let made = scratch.path().join("made");
     fs_err::create_dir(&made).map_err(io)?;
-    kernels::place(&kernel, &made.join(KERNEL))?;
+    packed::place(&kernel.image, &made.join(KERNEL))?;
     let archive = initramfs::make(&agent, &kernel.modules)?;
     fs_err::write(made.join(INITRAMFS), archive).map_err(io)?;
     fs_err::write(made.join(AGENT_KEY), agent_key()).map_err(io)?;

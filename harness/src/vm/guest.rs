@@ -56,7 +56,11 @@ const OMENS: &[(&str, &str)] = &[
     ("soft lockup", "its kernel hung"),
     ("rcu_sched detected stalls", "its kernel hung"),
     ("triplecheck: module", "a module of its kernel could not be loaded"),
-    ("triplecheck: no port", "it found no port to the host"),
+    (
+        "triplecheck: no port",
+        "it found no port to the host (virtio_pci or virtio_console is neither part of its kernel nor among the modules \
+         that were given with `setup --vm --kernel FILE --modules DIR`)",
+    ),
     ("qemu-system-", REFUSED),
 ];
 
