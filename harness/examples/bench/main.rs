@@ -2,7 +2,7 @@
 //! the difference. Nothing here passes or fails; a noisy machine gives noisy lines, with their spread.
 //!
 //! Arguments: the `triplecheck` binary, then the names of the lines wanted (`exec`, `nested`, `wine`, `which`, `cell`,
-//! `cargo-tests`, `compare`, `html`, `matrix`, `targets`, `second`, `many`, `vm`, `setup`), all where none is given; `crates`, which takes half
+//! `cargo-tests`, `compare`, `html`, `matrix`, `targets`, `second`, `many`, `vm`, `peers`, `setup`), all where none is given; `crates`, which takes half
 //! an hour, `verdicts` and `csmith` only where they are named. `--runs N` says how often each side of the longer lines is run,
 //! five times where nothing is said.
 
@@ -56,7 +56,7 @@ fn main() -> Outcome {
     // What takes long to fetch and to build is kept for the next time.
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("bench");
     let bench = Bench { binary, work: work.path().to_owned(), kept, runs };
-    let lines: [Line; 17] = [
+    let lines: [Line; 18] = [
         ("exec", Bench::exec),
         ("nested", Bench::nested),
         ("wine", Bench::wine),
@@ -70,6 +70,7 @@ fn main() -> Outcome {
         ("second", Bench::second),
         ("many", Bench::many),
         ("vm", Bench::vm),
+        ("peers", Bench::peers),
         ("crates", Bench::crates),
         ("setup", Bench::setup),
         ("verdicts", Bench::verdicts),

@@ -13,6 +13,8 @@ use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::{Memory, SYSTEMS, Start, System};
 use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
+mod peers;
+
 use super::{Bench, Outcome, Samples, milliseconds, quiet, timed};
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
@@ -112,11 +114,8 @@ impl Bench {
     /// A directory with the same system and without a snapshot of it.
     fn cold(&self, subject: &Subject, words: &[String]) -> Fallible<PathBuf> {
         let dir = self.work.join(format!("cold-{}", subject.system.machine));
-        std::fs::create_dir(&dir)?;
         let kernel = Path::new(word(words, "--kernel")?);
-        for name in [KERNEL, INITRAMFS] {
-            std::os::unix::fs::symlink(kernel.join(name), dir.join(name))?;
-        }
+        place_cold(kernel, &dir)?;
         if !kernel.join("snapshots").is_dir() {
             return Err("there is no snapshot: `triplecheck setup --vm` makes it".into());
         }
@@ -242,6 +241,15 @@ impl Drop for Server {
         drop(self.life_line.take());
         let _ = self.process.wait();
     }
+}
+
+/// Makes `dir` a directory with the system that `kernel` has, and without its snapshot.
+fn place_cold(kernel: &Path, dir: &Path) -> Outcome {
+    std::fs::create_dir(dir)?;
+    for name in [KERNEL, INITRAMFS] {
+        std::os::unix::fs::symlink(kernel.join(name), dir.join(name))?;
+    }
+    Ok(())
 }
 
 fn command(words: &[String]) -> Command {
