@@ -69,10 +69,12 @@ const PEERS: [Peer; 2] = [
 /// What all run.
 struct Course {
     system: &'static System,
+    release: String,
     dir: PathBuf,
     /// The kernel as it was given.
     image: PathBuf,
-    /// The kernel in the form that QEMU boots soonest, as `setup --vm` places it.
+    /// The kernel in the form that QEMU boots soonest, as `setup --vm` places it, with its modules where virtme-ng looks for
+    /// them.
     kernel: PathBuf,
     program: PathBuf,
     /// How ours starts it.
@@ -82,6 +84,14 @@ struct Course {
 
 impl Bench {
     pub(crate) fn peers(&self) -> Outcome {
+        let (there, missing): (Vec<&Peer>, Vec<&Peer>) =
+            PEERS.iter().partition(|peer| on_path(peer.program).is_file());
+        for peer in missing {
+            println!("peers  {}: not measured: it is not installed: {}", peer.name, peer.install);
+        }
+        if there.is_empty() {
+            return Ok(());
+        }
         let image = std::env::var_os(KERNEL_VARIABLE).ok_or_else(|| {
             format!(
                 "`{KERNEL_VARIABLE}=FILE` names a kernel for this machine that all can boot, `{MODULES_VARIABLE}=DIR` its modules \
@@ -89,10 +99,9 @@ impl Bench {
             )
         })?;
         let course = self.course(&std::path::absolute(image)?)?;
-        let release = course.kernel.parent().and_then(Path::file_name).unwrap_or_default();
         let accelerator = word(&course.words, "--accel")?;
-        println!("peers  {}, linux-{} under {accelerator}", course.system.machine, release.display());
-        for peer in &PEERS {
+        println!("peers  {}, linux-{} under {accelerator}", course.system.machine, course.release);
+        for peer in there {
             if let Err(error) = self.against(peer, &course) {
                 println!("peers  {}: not measured: {error}", peer.name);
             }
@@ -111,8 +120,9 @@ impl Bench {
         std::fs::create_dir_all(&cache)?;
         let mut setup = Command::new(&self.binary);
         setup.args(["setup", "--yes", "--vm", system.triple, "--kernel"]).arg(image);
-        if let Some(modules) = std::env::var_os(MODULES_VARIABLE) {
-            setup.arg("--modules").arg(std::path::absolute(modules)?);
+        let modules = std::env::var_os(MODULES_VARIABLE).map(std::path::absolute).transpose()?;
+        if let Some(modules) = &modules {
+            setup.arg("--modules").arg(modules);
         }
         let made = setup.env("XDG_CACHE_HOME", &cache).current_dir(&dir).output()?;
         if !made.status.success() {
@@ -126,19 +136,26 @@ impl Bench {
         let mut words: Vec<String> =
             listed.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect();
         let made = PathBuf::from(word(&words, "--kernel")?);
+        let kernel = dir.join("unpacked").join(KERNEL);
+        std::fs::create_dir(dir.join("unpacked"))?;
+        std::os::unix::fs::symlink(made.join(KERNEL), &kernel)?;
+        if let Some(modules) = &modules {
+            let place = dir.join("unpacked/lib/modules");
+            std::fs::create_dir_all(&place)?;
+            let release = modules.file_name().ok_or("the modules' directory has no name")?;
+            std::os::unix::fs::symlink(modules, place.join(release))?;
+        }
         let cold = dir.join("cold");
         place_cold(&made, &cold)?;
         let place = words.iter().position(|word| word == "--kernel").ok_or("no kernel")?;
         cold.to_str().ok_or("an odd name")?.clone_into(&mut words[place + 1]);
         let is_kvm = word(&words, "--accel")? == "kvm";
-        Ok(Course { system, dir, image: image.to_owned(), kernel: made.join(KERNEL), program, words, is_kvm })
+        let release = made.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Course { system, release, dir, image: image.to_owned(), kernel, program, words, is_kvm })
     }
 
     /// Ours and every way of the peer in turn, after a warm-up that tells which of them run the program.
     fn against(&self, peer: &Peer, course: &Course) -> Outcome {
-        if !on_path(peer.program).is_file() {
-            return Err(format!("it is not installed: {}", peer.install).into());
-        }
         let version = Command::new(peer.program).arg("--version").output()?;
         let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
         let ours = || {
