@@ -224,7 +224,7 @@ impl Course {
         }
         std::fs::write(&file, text + more)?;
         let mut command = Command::new("vmtest");
-        command.arg("--config").arg(file).env("VMTEST_NO_UI", "1");
+        command.arg("--config").arg(file).env("VMTEST_NO_UI", "1").env("RUST_BACKTRACE", "0");
         Ok(command)
     }
 
