@@ -57,8 +57,6 @@ fn boot() {
         let _ = std::os::unix::fs::symlink(to, format!("/dev/{link}"));
     }
     let _ = fs::write("/proc/self/oom_score_adj", "-1000");
-    // Mounts that are taken away wait for all who may look at them: ask them instead of the clock.
-    let _ = fs::write("/sys/kernel/rcu_expedited", "1");
     // A fault in the kernel is the end: what runs afterwards shows nothing of the program.
     let _ = fs::write("/proc/sys/kernel/panic_on_oops", "1");
     for name in fs::read_to_string("/modules/order").unwrap_or_default().lines() {
@@ -95,7 +93,7 @@ fn find_port() -> Port {
             let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
             if name.trim() == "triplecheck.0" {
                 let path = c(Path::new("/dev").join(entry.file_name()).into_os_string().into_vec());
-                let port = unsafe { open(path.as_ptr(), O_RDWR | O_NONBLOCK | O_CLOEXEC) };
+                let port = unsafe { open(path.as_ptr(), O_RDWR | O_CLOEXEC) };
                 if port >= 0 {
                     return Port::new(port);
                 }
@@ -183,10 +181,10 @@ fn serve(mut port: Port) -> ! {
         all.clear_away(&mut port);
         if fds[0].revents != 0 {
             let count = unsafe { read(port.fd, buffer.as_mut_ptr().cast(), buffer.len()) };
-            if count == 0 || count < 0 && std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
+            if count <= 0 {
                 power_off();
             }
-            input.extend_from_slice(&buffer[..count.max(0) as usize]);
+            input.extend_from_slice(&buffer[..count as usize]);
             while let Some((id, kind, payload)) = take_frame(&mut input) {
                 act(&mut port, &mut all, id, kind, payload);
             }

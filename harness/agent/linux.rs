@@ -73,7 +73,6 @@ pub(crate) const O_NONBLOCK: c_int = 0o4000;
 pub(crate) const O_CLOEXEC: c_int = 0o2_000_000;
 pub(crate) const POLLIN: c_short = 1;
 pub(crate) const POLLOUT: c_short = 4;
-pub(crate) const POLLHUP: c_short = 16;
 pub(crate) const SEEK_END: c_int = 2;
 pub(crate) const EPIPE: i32 = 32;
 pub(crate) const F_SETFL: c_int = 4;
@@ -131,10 +130,6 @@ pub(crate) fn c(text: impl Into<Vec<u8>>) -> CString {
     CString::new(bytes).unwrap_or_default()
 }
 
-pub(crate) fn last_errno() -> i32 {
-    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
-}
-
 /// Whose turn it is to be executed.
 #[derive(Clone, Copy)]
 pub(crate) enum Turn {
@@ -147,4 +142,8 @@ pub(crate) enum Turn {
 /// Sets a process's turn; that of this one where it is 0.
 pub(crate) fn set_turn(process: c_int, turn: Turn) {
     unsafe { sched_setscheduler(process, turn as c_int, &0) };
+}
+
+pub(crate) fn last_errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
 }

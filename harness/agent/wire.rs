@@ -1,9 +1,8 @@
 //! Frames and fields, as `harness/src/vm/wire.rs` has them on the host's side.
 
 use std::ffi::c_int;
-use std::ptr::null_mut;
 
-use crate::linux::{poll, write, PollFd, POLLHUP, POLLOUT};
+use crate::linux::write;
 
 /// How much may wait to be written.
 const FRAMES_BYTES: usize = 128 * 1024;
@@ -26,8 +25,6 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// A port that is open, and does not block: one that did would have this process turn in circles until the host has taken
-    /// what is written (`__send_to_port` in Linux's drivers/char/virtio_console.c).
     pub(crate) fn new(fd: c_int) -> Self {
         Self { fd, frames: Vec::new() }
     }
@@ -43,24 +40,9 @@ impl Port {
         }
     }
 
-    /// Writes what was sent; what cannot be written has nobody who reads it.
+    /// Writes what was sent.
     pub(crate) fn flush(&mut self) {
-        let mut rest = self.frames.as_slice();
-        while !rest.is_empty() {
-            let count = unsafe { write(self.fd, rest.as_ptr().cast(), rest.len()) };
-            if count > 0 {
-                rest = &rest[count as usize..];
-            } else if std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock {
-                let mut fds = [PollFd { fd: self.fd, events: POLLOUT, revents: 0 }];
-                unsafe { poll(fds.as_mut_ptr(), 1, -1) };
-                if fds[0].revents & POLLHUP != 0 {
-                    // The host has not said yet that it is there.
-                    unsafe { poll(null_mut(), 0, 1) };
-                }
-            } else {
-                break;
-            }
-        }
+        put(self.fd, &self.frames);
         self.frames.clear();
     }
 }

@@ -225,7 +225,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-11", "7380f62cd025edeb5a80ad0b4817959cb86f5501499033bde603f5d40d72af77");
+        let known = ("initramfs-12", "e6cf051ce67ca7ecfbae2321c96363af73768769a268cd9826ed6399afb57731");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,
