@@ -13,6 +13,10 @@ pub const SLOTS: usize = 4;
 /// The name of the port over which host and guest speak.
 pub const PORT: &str = "triplecheck.0";
 
+/// What every kernel is told. `panic`: a fault in the kernel is the end. `norandmaps`: programs, their loader and libraries are
+/// at the same addresses each time, as under qemu-user, so that QEMU has them translated already when they run again.
+const APPEND: &str = "quiet panic=-1 oops=panic norandmaps";
+
 /// A row: how the system of one machine is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct System {
@@ -28,7 +32,9 @@ pub struct System {
     /// The board under emulation; what KVM asks for is in [`super::accelerators`].
     pub board: &'static str,
     /// The processor under emulation. On aarch64 not `max`: it computes pointer authentication in software, and boots
-    /// five times slower for it (facts of QEMU 7.2).
+    /// five times slower for it (facts of QEMU 7.2). On riscv64 without the protection of physical memory, which only
+    /// firmware would use: each step of each walk through page tables is held against all its rules, and a cell takes a
+    /// sixth more for it.
     pub cpu: &'static str,
     /// How virtio devices are attached: the end of their names.
     pub bus: &'static str,
@@ -38,7 +44,10 @@ pub struct System {
     pub console_device: Option<&'static str>,
     /// Words that this board alone needs.
     pub extra: &'static [&'static str],
-    /// Words of its own for the kernel. On riscv64 four levels of page tables instead of five: each page that is touched for
+    /// Words of its own for the kernel, beside [`APPEND`]. On aarch64 a kernel at its usual address: one at a random address
+    /// hides itself from programs with page tables of its own (`kaslr_requires_kpti` in arch/arm64/kernel/cpufeature.c of
+    /// Linux), and QEMU forgets all addresses at each change between the two, which is twice for each system call. On
+    /// riscv64 four levels of page tables instead of five: each page that is touched for
     /// the first time costs a walk through all of them, and programs are given addresses below 2^47 either way
     /// (`DEFAULT_MAP_WINDOW` in arch/riscv/include/asm/processor.h of Linux).
     pub append: &'static str,
@@ -77,7 +86,7 @@ pub const SYSTEMS: [System; 6] = [
         console: "ttyAMA0",
         console_device: None,
         extra: &[],
-        append: "",
+        append: "nokaslr",
         restored_with_kernel: false,
         debian: "arm64",
     },
@@ -87,7 +96,7 @@ pub const SYSTEMS: [System; 6] = [
         triple: "riscv64gc-unknown-linux-gnu",
         emulator: "riscv64",
         board: "virt",
-        cpu: "rv64",
+        cpu: "rv64,pmp=false",
         bus: "pci",
         console: "ttyS0",
         console_device: None,
@@ -250,7 +259,7 @@ impl System {
         }
         // What was booted is in the memory already: it would only be read, and held once more.
         if self.restored_with_kernel || !matches!(start.memory, Memory::Restored(_)) {
-            let append = format!("console={} quiet panic=-1 oops=panic {}", self.console, self.append);
+            let append = format!("console={} {APPEND} {}", self.console, self.append);
             let append = append.trim_end();
             words.extend(["-kernel".into(), start.kernel.join(super::KERNEL).into()]);
             words.extend(["-initrd".into(), start.kernel.join(super::INITRAMFS).into()]);
