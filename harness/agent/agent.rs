@@ -9,7 +9,9 @@
 //! - A share of 9p is mounted anew for each program: a mount that stays shows yesterday's files (`cache=loose`). One
 //!   device can be mounted once at a time, so that there is one for each slot.
 //! - What does not depend on the program is prepared before it is known, by a keeper that waits for its order; most of a
-//!   program's start is that. A cell that was left is cleared away after the host knows what became of its program.
+//!   program's start is that. A cell that was left is cleared away after the host knows what became of its program, and
+//!   what does not take place costs least: where a program has left no trace ([`untouched`]) and has asked nothing of
+//!   the host, its keeper waits for the next one.
 //! - All numbers are little-endian, whatever the machine.
 
 mod hot;
@@ -17,6 +19,8 @@ mod linux;
 mod made;
 mod program;
 mod start;
+mod streams;
+mod untouched;
 mod wire;
 
 use std::ffi::{c_int, c_long, c_ulong};
@@ -57,6 +61,7 @@ fn boot() {
         let _ = std::os::unix::fs::symlink(to, format!("/dev/{link}"));
     }
     let _ = fs::write("/proc/self/oom_score_adj", "-1000");
+    set_turn(0, Turn::Last);
     // A fault in the kernel is the end: what runs afterwards shows nothing of the program.
     let _ = fs::write("/proc/sys/kernel/panic_on_oops", "1");
     for name in fs::read_to_string("/modules/order").unwrap_or_default().lines() {
@@ -139,7 +144,7 @@ fn serve(mut port: Port) -> ! {
     let mut all = Cells::default();
     let mut input: Vec<u8> = Vec::new();
     let mut buffer = vec![0u8; CHUNK_BYTES];
-    let ended = program::pipe().unwrap_or([-1; 2]);
+    let ended = streams::pipe().unwrap_or([-1; 2]);
     ENDED.store(ended[1], Ordering::Relaxed);
     unsafe {
         fcntl(ended[0], F_SETFL, O_NONBLOCK);
@@ -154,8 +159,8 @@ fn serve(mut port: Port) -> ! {
             fds.extend(cell.from.iter().map(|&fd| PollFd { fd, events: POLLIN, revents: 0 }));
             let waits = !cell.pending.is_empty() || cell.ends;
             fds.push(PollFd { fd: if waits { cell.stdin } else { -1 }, events: POLLOUT, revents: 0 });
-            let order_to = if cell.order.is_empty() { -1 } else { cell.order_to };
-            fds.push(PollFd { fd: order_to, events: POLLOUT, revents: 0 });
+            let events = if cell.order.is_empty() { POLLIN } else { POLLIN | POLLOUT };
+            fds.push(PollFd { fd: cell.control, events, revents: 0 });
         }
         if unsafe { poll(fds.as_mut_ptr(), fds.len() as c_ulong, -1) } < 0 {
             // Interrupted: nothing was looked at, and there is something to read in `ended` the next time.
@@ -170,8 +175,11 @@ fn serve(mut port: Port) -> ! {
             if fds[3].revents != 0 {
                 feed(&mut port, cell);
             }
-            if fds[4].revents != 0 {
+            if fds[4].revents & POLLOUT != 0 {
                 cell.write_order();
+            }
+            if fds[4].revents & !POLLOUT != 0 && cell.listen() {
+                port.send(cell.number, b'Z', &cell.slot.to_le_bytes());
             }
         }
         if fds[1].revents != 0 {
@@ -213,34 +221,45 @@ impl Cells {
                 port.send(id, b'X', &[]);
             }
             port.flush();
-            cell.let_go();
+        }
+        for position in 0..self.cells.len() {
+            if self.cells[position].go_on() {
+                self.start_waiting(port, self.cells[position].slot);
+            }
         }
         while let Some(position) = self.cells.iter().position(|cell| cell.is_over && cell.is_reaped) {
             let cell = self.cells.swap_remove(position);
             cell.clear();
-            match self.waiting.iter().position(|waiting| program::slot(&waiting.order) == cell.slot) {
-                Some(position) => {
-                    let waiting = self.waiting.remove(position);
-                    self.start(port, waiting);
-                }
-                // One that ended before it had anything to do would only do so again.
-                None if cell.id.is_some() => self.cells.extend(program::prepare(cell.slot, false)),
-                None => {}
+            // One that ended before it had anything to do would only do so again.
+            if !self.start_waiting(port, cell.slot) && cell.id.is_some() {
+                self.cells.extend(program::prepare(cell.slot, false));
             }
         }
     }
 
+    /// Starts the program that waits for this slot. Whether there is one.
+    fn start_waiting(&mut self, port: &mut Port, slot: u64) -> bool {
+        let is_for_it = |waiting: &Waiting| program::slot_and_dress(&waiting.order).0 == slot;
+        let Some(position) = self.waiting.iter().position(is_for_it) else { return false };
+        let waiting = self.waiting.remove(position);
+        self.start(port, waiting);
+        true
+    }
+
     fn start(&mut self, port: &mut Port, waiting: Waiting) {
-        let slot = program::slot(&waiting.order);
+        let (slot, dress) = program::slot_and_dress(&waiting.order);
         if self.cells.iter().all(|cell| cell.slot != slot) {
             self.cells.extend(program::prepare(slot, true));
         }
         match self.cells.iter_mut().find(|cell| cell.slot == slot) {
-            Some(cell) if cell.id.is_none() && !cell.is_over => {
+            Some(cell) if cell.is_counted && cell.suits(dress) => {
                 (cell.pending, cell.ends) = (waiting.input, waiting.ends);
                 cell.take(waiting.id, &waiting.order);
             }
             Some(cell) => {
+                if cell.id.is_none() && !cell.suits(dress) {
+                    cell.give_up();
+                }
                 cell.hurry();
                 self.waiting.push(waiting);
             }
@@ -265,10 +284,11 @@ impl Cells {
 
     /// Gives up what was prepared before a directory became another one.
     fn prepare_anew(&mut self) {
-        for cell in self.cells.iter_mut().filter(|cell| cell.id.is_none()) {
-            unsafe { kill(cell.keeper, SIGKILL) };
-            // It takes no order any more; the next one for its slot waits until it is gone.
-            cell.is_over = true;
+        for cell in &mut self.cells {
+            match cell.id {
+                Some(_) => cell.is_spent = true,
+                None => cell.give_up(),
+            }
         }
     }
 
@@ -283,12 +303,16 @@ impl Cells {
 }
 
 fn pass_on(port: &mut Port, cell: &mut Cell, stream: usize, buffer: &mut [u8]) {
-    let count = unsafe { read(cell.from[stream], buffer.as_mut_ptr().cast(), buffer.len()) };
-    if count > 0 {
-        port.send(cell.id.unwrap_or(0), [b'O', b'E', b'R'][stream], &buffer[..count as usize]);
-    } else {
-        unsafe { close(cell.from[stream]) };
-        cell.from[stream] = -1;
+    // Twice, since the end of a stream often comes with its last bytes.
+    for _ in 0..2 {
+        let count = unsafe { read(cell.from[stream], buffer.as_mut_ptr().cast(), buffer.len()) };
+        if count > 0 {
+            port.send(cell.id.unwrap_or(0), [b'O', b'E', b'R'][stream], &buffer[..count as usize]);
+        } else if count == 0 || std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
+            unsafe { close(cell.from[stream]) };
+            cell.from[stream] = -1;
+            return;
+        }
     }
 }
 
@@ -339,6 +363,20 @@ fn act(port: &mut Port, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
         }
         b'K' => all.end(port, id),
         b'I' => all.input(id, payload),
+        b'Z' => {
+            if let Some(cell) = all.cells.iter_mut().find(|cell| cell.number == id) {
+                cell.is_counted = true;
+                let slot = cell.slot;
+                all.start_waiting(port, slot);
+            }
+        }
+        b'V' => {
+            let is_unasked = payload.first() == Some(&1);
+            for cell in all.cells.iter_mut().filter(|cell| cell.id == Some(id)) {
+                cell.is_unasked = Some(is_unasked);
+            }
+            all.clear_away(port);
+        }
         _ => {}
     }
 }

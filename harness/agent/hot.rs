@@ -124,9 +124,10 @@ fn copy(below: &Path, at: &Path, about: &[u64; 5]) -> bool {
     false
 }
 
-/// Makes a directory that looks like one of the host's.
-pub(crate) fn mirror(from: &Path, at: &Path) -> bool {
-    let Ok(about) = fs::metadata(from) else { return true };
+/// Makes a directory that looks like the host's `/etc`. The layer, which knows it after the first programs, need not ask.
+pub(crate) fn mirror_etc(at: &Path) -> bool {
+    let known = fs::symlink_metadata(Path::new(TREE).join("etc"));
+    let Ok(about) = known.or_else(|_| fs::metadata("/lower/etc")) else { return true };
     let [mode, owner, group] = [about.mode(), about.uid(), about.gid()].map(u64::from);
     let done = fs::create_dir(at).is_ok();
     describe(at, &[mode, owner, group, about.mtime() as u64, about.mtime_nsec() as u64], false);

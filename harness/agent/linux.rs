@@ -10,6 +10,34 @@ pub(crate) struct PollFd {
     pub(crate) revents: c_short,
 }
 
+/// A piece of memory (iovec).
+#[repr(C)]
+pub(crate) struct Piece {
+    pub(crate) at: *mut c_void,
+    pub(crate) length: usize,
+}
+
+/// What goes over a socket (msghdr).
+#[repr(C)]
+pub(crate) struct Message {
+    pub(crate) name: *mut c_void,
+    pub(crate) name_length: u32,
+    pub(crate) pieces: *mut Piece,
+    pub(crate) piece_count: usize,
+    pub(crate) control: *mut c_void,
+    pub(crate) control_length: usize,
+    pub(crate) flags: c_int,
+}
+
+/// Descriptors that go with it (cmsghdr and its data).
+#[repr(C)]
+pub(crate) struct Passed {
+    pub(crate) length: usize,
+    pub(crate) level: c_int,
+    pub(crate) kind: c_int,
+    pub(crate) fds: [c_int; 4],
+}
+
 #[repr(C)]
 pub(crate) struct TimeSpec {
     pub(crate) seconds: c_long,
@@ -39,6 +67,10 @@ extern "C" {
     pub(crate) fn clock_settime(clock: c_int, time: *const TimeSpec) -> c_int;
     pub(crate) fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
     pub(crate) fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
+    pub(crate) fn socketpair(domain: c_int, kind: c_int, protocol: c_int, ends: *mut c_int) -> c_int;
+    pub(crate) fn sendmsg(socket: c_int, message: *const Message, flags: c_int) -> isize;
+    pub(crate) fn recvmsg(socket: c_int, message: *mut Message, flags: c_int) -> isize;
+    pub(crate) fn unshare(flags: c_int) -> c_int;
     pub(crate) fn signal(number: c_int, handler: usize) -> usize;
     pub(crate) fn umask(mask: u32) -> u32;
     pub(crate) fn setgroups(count: usize, groups: *const u32) -> c_int;
@@ -47,6 +79,7 @@ extern "C" {
     pub(crate) fn prlimit64(pid: c_int, resource: u32, new: *const u64, old: *mut u64) -> c_int;
     pub(crate) fn sethostname(name: *const c_char, length: usize) -> c_int;
     pub(crate) fn setsid() -> c_int;
+    pub(crate) fn getpriority(which: c_int, who: u32) -> c_int;
     fn sched_setscheduler(process: c_int, policy: c_int, priority: *const c_int) -> c_int;
     pub(crate) fn setxattr(path: *const c_char, name: *const c_char, value: *const c_void, size: usize, flags: c_int) -> c_int;
     pub(crate) fn getxattr(path: *const c_char, name: *const c_char, value: *mut c_void, size: usize) -> isize;
@@ -63,7 +96,6 @@ pub(crate) const MS_RDONLY: c_ulong = 1;
 pub(crate) const MS_BIND: c_ulong = 4096;
 pub(crate) const MS_MOVE: c_ulong = 8192;
 pub(crate) const MS_REC: c_ulong = 16384;
-pub(crate) const MS_PRIVATE: c_ulong = 1 << 18;
 /// Other than on all the rest of the machines.
 pub(crate) const O_DIRECTORY: c_int = if cfg!(any(target_arch = "aarch64", target_arch = "arm", target_arch = "powerpc64")) { 0o40_000 } else { 0o200_000 };
 pub(crate) const O_RDWR: c_int = 2;
@@ -71,8 +103,16 @@ pub(crate) const O_WRONLY: c_int = 1;
 pub(crate) const O_CREAT: c_int = 0o100;
 pub(crate) const O_NONBLOCK: c_int = 0o4000;
 pub(crate) const O_CLOEXEC: c_int = 0o2_000_000;
+pub(crate) const AF_UNIX: c_int = 1;
+pub(crate) const SOCK_STREAM: c_int = 1;
+pub(crate) const SOL_SOCKET: c_int = 1;
+pub(crate) const SCM_RIGHTS: c_int = 1;
+pub(crate) const MSG_NOSIGNAL: c_int = 0x4000;
+pub(crate) const MSG_CMSG_CLOEXEC: c_int = 0x4000_0000;
 pub(crate) const POLLIN: c_short = 1;
+pub(crate) const POLLPRI: c_short = 2;
 pub(crate) const POLLOUT: c_short = 4;
+pub(crate) const SEEK_SET: c_int = 0;
 pub(crate) const SEEK_END: c_int = 2;
 pub(crate) const EPIPE: i32 = 32;
 pub(crate) const F_SETFL: c_int = 4;
@@ -83,8 +123,10 @@ pub(crate) const SIG_DFL: usize = 0;
 pub(crate) const SIG_IGN: usize = 1;
 pub(crate) const SIGKILL: c_int = 9;
 pub(crate) const SIGPIPE: c_int = 13;
-/// Those of mounts, processes, System V's objects, and the host's name.
-pub(crate) const NEW_NAMESPACES: c_long = 0x0002_0000 | 0x2000_0000 | 0x0800_0000 | 0x0400_0000;
+/// Those of mounts and processes.
+pub(crate) const PLACE_NAMESPACES: c_long = 0x0002_0000 | 0x2000_0000;
+/// Those of System V's objects, and the host's name.
+pub(crate) const PROGRAM_NAMESPACES: c_int = 0x0800_0000 | 0x0400_0000;
 pub(crate) const CLONE_VM: c_int = 0x100;
 pub(crate) const CLONE_VFORK: c_int = 0x4000;
 pub(crate) const RLIMIT_NOFILE: u32 = 7;
@@ -135,6 +177,8 @@ pub(crate) fn c(text: impl Into<Vec<u8>>) -> CString {
 pub(crate) enum Turn {
     /// With all others: `SCHED_OTHER`.
     Usual = 0,
+    /// With all others, but not before the one whose turn it is has had its time: `SCHED_BATCH`.
+    Last = 3,
     /// When nobody else has anything to do, and not a moment longer: `SCHED_IDLE`.
     Idle = 5,
 }

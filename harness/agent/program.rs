@@ -5,23 +5,29 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::ptr::{null, null_mut};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use crate::hot;
 use crate::linux::*;
 use crate::made::collect;
-use crate::start::{read_order, Order, Start};
+use crate::start::{Order, Start};
+use crate::streams::{close_all, control, hand_over, take_over, word, Streams};
+use crate::untouched::Untouched;
 use crate::wire::{field, put, Fields};
 
-/// A place in which one program runs: prepared, running, or being cleared away.
+/// A place in which programs run, one at a time: prepared, running, or being cleared away. Another program runs in it only
+/// where the one before has left it as it was.
 pub(crate) struct Cell {
+    /// Of all places.
+    pub(crate) number: u32,
     /// Its share of 9p.
     pub(crate) slot: u64,
     /// The program's number; nothing where it is only prepared.
     pub(crate) id: Option<u32>,
     pub(crate) keeper: c_int,
-    /// Where the order goes, and what of it is still to be written; -1 when closed, for which the keeper waits at its end.
-    pub(crate) order_to: c_int,
+    /// The way to the keeper; -1 when closed, for which it waits at its end.
+    pub(crate) control: c_int,
+    /// What is still to be written of the order.
     pub(crate) order: Vec<u8>,
     /// Standard output, standard error and the keeper's report; -1 when closed.
     pub(crate) from: [c_int; 3],
@@ -33,20 +39,36 @@ pub(crate) struct Cell {
     pub(crate) is_over: bool,
     /// The keeper is gone, and its namespaces with it.
     pub(crate) is_reaped: bool,
+    /// The host has counted what its share was asked for when it was ready: before that, no program starts.
+    pub(crate) is_counted: bool,
+    /// Stands for what was laid over its root for its programs; nothing where none has run.
+    dress: Option<u64>,
+    /// Whether its program has left it as it was, by what the keeper says.
+    pub(crate) is_untouched: Option<bool>,
+    /// Whether nothing of the host is remembered in it, by what the host says: no program has asked for anything.
+    pub(crate) is_unasked: Option<bool>,
+    /// No further program runs in it.
+    pub(crate) is_spent: bool,
 }
 
-/// The share that an order names.
-pub(crate) fn slot(payload: &[u8]) -> u64 {
-    Fields(payload).number()
+/// The share that an order names, and what is laid over the root for it.
+pub(crate) fn slot_and_dress(payload: &[u8]) -> (u64, u64) {
+    let mut fields = Fields(payload);
+    (fields.number(), fields.number())
 }
 
 /// Makes namespaces and a file system for a program that is not known yet; nothing where the system has no more processes or
 /// descriptors. Nobody waits for it where it is not `urgent`.
 pub(crate) fn prepare(slot: u64, urgent: bool) -> Option<Cell> {
-    let [stdout, stderr, report, stdin, order] = [pipe()?, pipe()?, pipe()?, pipe()?, pipe()?];
+    let Streams { ours, theirs } = Streams::new()?;
+    let Some([control, keepers]) = control() else {
+        close_all(&[ours, theirs].concat());
+        return None;
+    };
     let keeper = clone_into_namespaces();
     if keeper == 0 {
-        let ours = take_only([order[0], stdin[0], stdout[1], stderr[1], report[1]]);
+        let [control, stdin, stdout, stderr, report] =
+            take_only([keepers, theirs[0], theirs[1], theirs[2], theirs[3]]);
         unsafe { signal(SIGCHLD, SIG_DFL) };
         if !urgent {
             set_turn(0, Turn::Idle);
@@ -54,47 +76,57 @@ pub(crate) fn prepare(slot: u64, urgent: bool) -> Option<Cell> {
         let laid = lay_out(slot);
         hot::look_ahead(Path::new("/cell/root"));
         let log = kernel_log();
+        let mut untouched = laid.is_ok().then(Untouched::look).flatten();
         // The root of its mounts, and not only its own: nobody may make a user's namespace from within another root.
         // What this process opens by name is still below it.
         let moved = laid.and_then(|()| take_root());
-        set_turn(0, Turn::Usual);
-        let start = Start::new(moved, ours[0], [ours[1], ours[2], ours[3]]);
-        keep(start, log, &ours);
-    }
-    unsafe {
-        for end in [stdout[1], stderr[1], report[1], stdin[0], order[0]] {
-            close(end);
+        if let Some(untouched) = &mut untouched {
+            untouched.watch_mounts();
         }
-        if keeper < 0 {
-            for end in [stdout[0], stderr[0], report[0], stdin[1], order[1]] {
-                close(end);
-            }
-            return None;
-        }
-        fcntl(stdin[1], F_SETFL, O_NONBLOCK);
-        fcntl(order[1], F_SETFL, O_NONBLOCK);
+        tell(control, word::READY);
+        Keeper { start: Start::new(moved, control), control, log, untouched }.keep([stdin, stdout, stderr, report])
     }
-    let from = [stdout[0], stderr[0], report[0]];
+    close_all(&theirs);
+    close_all(&[keepers]);
+    if keeper < 0 {
+        close_all(&ours);
+        close_all(&[control]);
+        return None;
+    }
+    let [stdout, stderr, report, stdin] = ours;
+    static PLACES: AtomicU32 = AtomicU32::new(0);
     Some(Cell {
+        number: PLACES.fetch_add(1, Ordering::Relaxed),
         slot,
         id: None,
         keeper,
-        order_to: order[1],
+        control,
         order: Vec::new(),
-        from,
-        stdin: stdin[1],
+        from: [stdout, stderr, report],
+        stdin,
         pending: Vec::new(),
         ends: false,
         is_over: false,
         is_reaped: false,
+        is_counted: false,
+        dress: None,
+        is_untouched: None,
+        is_unasked: None,
+        is_spent: false,
     })
 }
 
 impl Cell {
+    /// Whether it is, or will be, ready for a program that needs this laid over the root.
+    pub(crate) fn suits(&self, dress: u64) -> bool {
+        self.id.is_none() && !self.is_over && self.dress.is_none_or(|worn| worn == dress)
+    }
+
     /// Gives it its program, for which it must not wait behind others that are prepared.
     pub(crate) fn take(&mut self, id: u32, order: &[u8]) {
         self.hurry();
         self.id = Some(id);
+        self.dress = Some(slot_and_dress(order).1);
         field(&mut self.order, order);
         self.write_order();
     }
@@ -104,9 +136,9 @@ impl Cell {
         set_turn(self.keeper, Turn::Usual);
     }
 
-    /// Writes what the pipe takes of the order.
+    /// Writes what the socket takes of the order.
     pub(crate) fn write_order(&mut self) {
-        let count = unsafe { write(self.order_to, self.order.as_ptr().cast(), self.order.len()) };
+        let count = unsafe { write(self.control, self.order.as_ptr().cast(), self.order.len()) };
         if count > 0 {
             self.order.drain(..count as usize);
         } else if std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
@@ -114,18 +146,77 @@ impl Cell {
         }
     }
 
+    /// Takes what the keeper says. Whether the place has just become ready.
+    pub(crate) fn listen(&mut self) -> bool {
+        let mut words = [0u8; 8];
+        let count = unsafe { read(self.control, words.as_mut_ptr().cast(), words.len()) };
+        if count <= 0 {
+            // It was killed.
+            self.let_go();
+            return false;
+        }
+        for said in &words[..count as usize] {
+            match *said {
+                word::AS_NEW => self.is_untouched = Some(true),
+                word::SPENT => self.is_untouched = Some(false),
+                _ => {}
+            }
+        }
+        words[..count as usize].contains(&word::READY)
+    }
+
+    /// After a program: makes the place ready for the next one, or lets it go. Nothing where that is not known yet.
+    /// Whether it is ready.
+    pub(crate) fn go_on(&mut self) -> bool {
+        if !self.is_over || self.is_reaped || self.control < 0 {
+            return false;
+        }
+        let is_known_to_be_spent =
+            self.is_spent || self.id.is_none() || self.is_untouched == Some(false) || self.is_unasked == Some(false);
+        if is_known_to_be_spent {
+            self.let_go();
+            return false;
+        }
+        if (self.is_untouched, self.is_unasked) != (Some(true), Some(true)) {
+            return false;
+        }
+        let Some(Streams { ours, theirs }) = Streams::new() else {
+            self.let_go();
+            return false;
+        };
+        let handed_over = hand_over(self.control, theirs);
+        close_all(&theirs);
+        if !handed_over {
+            close_all(&ours);
+            self.let_go();
+            return false;
+        }
+        close_all(&[self.stdin]);
+        let [stdout, stderr, report, stdin] = ours;
+        (self.from, self.stdin) = ([stdout, stderr, report], stdin);
+        (self.id, self.is_over, self.ends) = (None, false, false);
+        (self.is_untouched, self.is_unasked) = (None, None);
+        self.pending.clear();
+        true
+    }
+
+    /// Ends it before it has a program. It takes no order any more; the next one for its slot waits until it is gone.
+    pub(crate) fn give_up(&mut self) {
+        unsafe { kill(self.keeper, SIGKILL) };
+        self.is_over = true;
+    }
+
     /// Lets the keeper go, and its namespaces with it.
-    pub(crate) fn let_go(&mut self) {
+    fn let_go(&mut self) {
         self.order.clear();
-        unsafe { close(self.order_to) };
-        self.order_to = -1;
+        close_all(&[self.control]);
+        self.control = -1;
     }
 
     /// Closes what is open.
     pub(crate) fn clear(&self) {
-        for fd in self.from.into_iter().chain([self.stdin, self.order_to]).filter(|fd| *fd >= 0) {
-            unsafe { close(fd) };
-        }
+        close_all(&self.from);
+        close_all(&[self.stdin, self.control]);
     }
 }
 
@@ -147,64 +238,93 @@ fn take_only(fds: [c_int; 5]) -> [c_int; 5] {
     kept
 }
 
-pub(crate) fn pipe() -> Option<[c_int; 2]> {
-    let mut ends = [-1; 2];
-    (unsafe { pipe2(ends.as_mut_ptr(), O_CLOEXEC) } == 0).then_some(ends)
-}
-
 fn clone_into_namespaces() -> c_int {
-    let (flags, stack) = (NEW_NAMESPACES | SIGCHLD as c_long, 0 as c_long);
+    let (flags, stack) = (PLACE_NAMESPACES | SIGCHLD as c_long, 0 as c_long);
     // s390x has the two the other way round.
     let (first, second) = if cfg!(target_arch = "s390x") { (stack, flags) } else { (flags, stack) };
     (unsafe { syscall(SYS_CLONE, first, second, 0 as c_long, 0 as c_long, 0 as c_long) }) as c_int
 }
 
-/// The first process of the namespaces: has the program started, waits for its end, reports.
-fn keep(mut start: Start, log: c_int, &[order, stdin, stdout, stderr, report]: &[c_int; 5]) -> ! {
-    for number in PASSED_ON {
-        unsafe { signal(number, pass_on as extern "C" fn(c_int) as usize) };
-    }
-    let program = start.program();
-    if start.order.is_empty() {
-        unsafe { _exit(0) };
-    }
-    // One that came before there was anybody to take it.
-    let early = EARLY.swap(0, Ordering::Relaxed);
-    if early != 0 {
-        unsafe { kill(-1, early) };
-    }
-    for stream in [stdin, stdout, stderr] {
-        unsafe { close(stream) };
-    }
-    let mut status = 0;
-    loop {
-        let ended = unsafe { waitpid(-1, &mut status, 0) };
-        if ended == program || ended < 0 {
-            break;
-        }
-    }
-    unsafe { kill(-1, SIGKILL) };
-    while unsafe { waitpid(-1, null_mut(), 0) } > 0 {}
-    let record = match start.failure {
-        Some((stage, errno)) => failure(&stage, errno),
-        None => end(&Order::read(&start.order), status, log, report).unwrap_or_else(|errno| {
-            failure("bring back what the program made", errno)
-        }),
-    };
-    put(report, &record);
-    // Until the agent knows all, the end of this process and its namespaces would only be in the way.
-    unsafe { close(report) };
-    read_order(order);
-    set_turn(0, Turn::Idle);
-    unsafe { _exit(0) }
+/// The first process of the namespaces: has programs started, waits for their ends, reports.
+struct Keeper {
+    start: Start,
+    /// The way to the agent.
+    control: c_int,
+    /// The kernel's log.
+    log: c_int,
+    /// The place as it was; nothing where that cannot be told.
+    untouched: Option<Untouched>,
 }
 
-/// Reports what the program has made. The result is the record of its end; the error is a number, of a file that cannot be
-/// brought back.
-fn end(order: &Order<'_>, status: c_int, log: c_int, report: c_int) -> Result<Vec<u8>, i32> {
+impl Keeper {
+    fn keep(mut self, mut streams: [c_int; 4]) -> ! {
+        for number in PASSED_ON {
+            unsafe { signal(number, pass_on as extern "C" fn(c_int) as usize) };
+        }
+        loop {
+            set_turn(0, Turn::Usual);
+            let is_as_new = self.see_to_its_end(streams);
+            // Until the agent knows all, what follows would only be in the way.
+            set_turn(0, Turn::Idle);
+            let is_as_new = is_as_new && self.untouched.as_ref().is_some_and(Untouched::is_still);
+            tell(self.control, if is_as_new { word::AS_NEW } else { word::SPENT });
+            match take_over(self.control) {
+                Some(next) => streams = next,
+                None => unsafe { _exit(0) },
+            }
+        }
+    }
+
+    /// Runs one program. Whether it ended by itself, so that the place may be as it was.
+    fn see_to_its_end(&mut self, [stdin, stdout, stderr, report]: [c_int; 4]) -> bool {
+        EARLY.store(0, Ordering::Relaxed);
+        let log = self.log;
+        unsafe { lseek(log, 0, SEEK_END) };
+        let program = self.start.program([stdin, stdout, stderr]);
+        if self.start.order.is_empty() {
+            unsafe { _exit(0) };
+        }
+        // One that came before there was anybody to take it.
+        let early = EARLY.swap(0, Ordering::Relaxed);
+        if early != 0 {
+            unsafe { kill(-1, early) };
+        }
+        close_all(&[stdin, stdout, stderr]);
+        let mut status = 0;
+        loop {
+            let ended = unsafe { waitpid(-1, &mut status, 0) };
+            if ended == program || ended < 0 {
+                break;
+            }
+        }
+        unsafe { kill(-1, SIGKILL) };
+        while unsafe { waitpid(-1, null_mut(), 0) } > 0 {}
+        let record = match &self.start.failure {
+            Some((stage, errno)) => failure(stage, *errno),
+            None => {
+                let order = Order::read(&self.start.order);
+                let has_written = self.untouched.as_ref().is_none_or(Untouched::is_written);
+                let roots = if has_written { order.roots.as_slice() } else { &[] };
+                end(roots, status, log, report)
+                    .unwrap_or_else(|errno| failure("bring back what the program made", errno))
+            }
+        };
+        put(report, &record);
+        close_all(&[report]);
+        self.start.failure.is_none()
+    }
+}
+
+fn tell(control: c_int, word: u8) {
+    put(control, &[word]);
+}
+
+/// Reports what the program has made below these directories. The result is the record of its end; the error is a number, of
+/// a file that cannot be brought back.
+fn end(roots: &[&[u8]], status: c_int, log: c_int, report: c_int) -> Result<Vec<u8>, i32> {
     // What there is may be cut off anywhere.
-    let is_full = is_full();
-    for root in order.roots.iter().filter(|_| !is_full) {
+    let is_full = !roots.is_empty() && is_full();
+    for root in roots.iter().filter(|_| !is_full) {
         collect(report, Path::new(OsStr::from_bytes(root)))?;
     }
     let was_killed = status & 0x7f == SIGKILL;
@@ -240,16 +360,12 @@ fn failure(stage: &str, errno: i32) -> Vec<u8> {
     record
 }
 
-/// The kernel's log from now on; -1 where it cannot be had.
+/// The kernel's log; -1 where it cannot be had.
 fn kernel_log() -> c_int {
-    unsafe {
-        let log = open(c"/dev/kmsg".as_ptr(), O_NONBLOCK | O_CLOEXEC);
-        lseek(log, 0, SEEK_END);
-        log
-    }
+    unsafe { open(c"/dev/kmsg".as_ptr(), O_NONBLOCK | O_CLOEXEC) }
 }
 
-/// Whether the kernel has killed for want of memory since the log was opened.
+/// Whether the kernel has killed for want of memory, by what has not been read of the log.
 fn tells_of_want(log: c_int) -> bool {
     let mut record = [0u8; 8192];
     loop {
@@ -277,7 +393,6 @@ fn lay_out(slot: u64) -> Result<(), (String, i32)> {
     let need = |done: bool, what: &str| {
         if done { Ok(()) } else { Err((what.to_owned(), last_errno())) }
     };
-    need(mounted("none", "/", "", MS_REC | MS_PRIVATE, ""), "make mounts private")?;
     let options = "trans=virtio,version=9p2000.L,msize=262144,cache=loose,access=any";
     need(mounted(&format!("share{slot}"), "/lower", "9p", MS_RDONLY, options), "mount the share")?;
     // The files of programs are in memory, which they may not take from the programs as a whole.
@@ -286,7 +401,7 @@ fn lay_out(slot: u64) -> Result<(), (String, i32)> {
         need(fs::create_dir(dir).is_ok(), "create a directory")?;
     }
     // For the loader's cache, and there before anybody looks up what is in it.
-    need(hot::mirror(Path::new("/lower/etc"), Path::new("/cell/links/etc")), "create a directory")?;
+    need(hot::mirror_etc(Path::new("/cell/links/etc")), "create a directory")?;
     let options = format!(
         "lowerdir=/cell/links:{}:/lower,upperdir=/cell/upper,workdir=/cell/work,xino=off",
         hot::TREE

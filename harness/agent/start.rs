@@ -46,7 +46,7 @@ pub(crate) struct Order<'a> {
 impl<'a> Order<'a> {
     pub(crate) fn read(payload: &'a [u8]) -> Self {
         let mut fields = Fields(payload);
-        fields.number();
+        let _slot_and_dress = [fields.number(), fields.number()];
         Self {
             piped: fields.number() != 0,
             umask: fields.number() as u32,
@@ -77,7 +77,7 @@ pub(crate) struct Start {
     pub(crate) failure: Option<(String, i32)>,
 }
 
-/// Where a program is started.
+/// Where programs are started, one after the other.
 struct Site {
     /// Standard input, output and error.
     streams: [c_int; 3],
@@ -85,6 +85,8 @@ struct Site {
     links: c_int,
     /// When `/etc` was changed last.
     etc_times: [TimeSpec; 2],
+    /// Whether the links and the loader's cache of an order are laid over the root. Orders that come later have the same.
+    is_dressed: bool,
 }
 
 /// Looks at the limits of this process, which those have too that come of it.
@@ -100,22 +102,24 @@ pub(crate) fn look_at_limits() {
 
 impl Start {
     /// Where the place for the program could not be laid out, all that is left is to take the order.
-    pub(crate) fn new(laid: Result<(), (String, i32)>, from: c_int, streams: [c_int; 3]) -> Self {
+    pub(crate) fn new(laid: Result<(), (String, i32)>, from: c_int) -> Self {
         let links = unsafe { open(c"/cell/links".as_ptr(), O_DIRECTORY | O_CLOEXEC) };
         let about = fs::metadata("/cell/links/etc").ok();
         let time = || TimeSpec {
             seconds: about.as_ref().map_or(0, MetadataExt::mtime) as c_long,
             nanoseconds: about.as_ref().map_or(0, MetadataExt::mtime_nsec) as c_long,
         };
-        let site = Site { streams, links, etc_times: [time(), time()] };
+        let site = Site { streams: [-1; 3], links, etc_times: [time(), time()], is_dressed: false };
         Self { from, site, order: Vec::new(), failure: laid.err() }
     }
 
-    /// Starts the program when its order comes. The result is the process, less than zero where there is none.
+    /// Starts a program when its order comes. The result is the process, less than zero where there is none.
     ///
     /// The process borrows this one's memory, and this one stands still, until it executes the program: nothing has to be
     /// copied and nothing torn down, and all that does not depend on the order is done before it comes.
-    pub(crate) fn program(&mut self) -> c_int {
+    pub(crate) fn program(&mut self, streams: [c_int; 3]) -> c_int {
+        self.site.streams = streams;
+        self.order.clear();
         let mut stack = vec![0u8; STACK_BYTES];
         let this: *mut Self = self;
         // From the top down, aligned as all machines want it.
@@ -142,8 +146,8 @@ impl Start {
 extern "C" fn enter(start: *mut c_void) -> c_int {
     // Nobody else touches it until this process is gone.
     let start = unsafe { &mut *start.cast::<Start>() };
-    if !start.site.prepare() {
-        start.fail("enter the root");
+    if let Err(stage) = start.site.prepare() {
+        start.fail(stage);
     }
     start.order = read_order(start.from);
     if !start.order.is_empty() && start.failure.is_none() {
@@ -155,18 +159,23 @@ extern "C" fn enter(start: *mut c_void) -> c_int {
 
 impl Site {
     /// Does what can be done before the order comes.
-    fn prepare(&mut self) -> bool {
+    fn prepare(&self) -> Result<(), &'static str> {
         let _ = fs::write("/proc/self/oom_score_adj", "0");
         unsafe {
             // Handlers end with this program; what is ignored would stay so.
             signal(SIGPIPE, SIG_DFL);
-            let is_in = chroot(c".".as_ptr()) == 0;
+            if unshare(PROGRAM_NAMESPACES) != 0 {
+                return Err("make namespaces");
+            }
+            if chroot(c".".as_ptr()) != 0 {
+                return Err("enter the root");
+            }
             dup2(open(c"/dev/null".as_ptr(), O_RDWR | O_CLOEXEC), 0);
             dup2(self.streams[1], 1);
             dup2(self.streams[2], 2);
             setsid();
-            is_in
         }
+        Ok(())
     }
 
     /// Writes the loader's cache; the directory looks as if nothing had happened to it.
@@ -181,15 +190,18 @@ impl Site {
     }
 
     /// Does as the order says. Comes back only where that fails, and says with what.
-    fn obey(&self, order: &Order<'_>) -> &'static str {
-        for pair in order.links.chunks_exact(2) {
-            let [at, to] = [c(pair[0]), c(pair[1])];
-            if unsafe { symlinkat(to.as_ptr(), self.links, at.as_ptr()) } != 0 {
-                return "lay the sysroot over the root";
+    fn obey(&mut self, order: &Order<'_>) -> &'static str {
+        if !self.is_dressed {
+            for pair in order.links.chunks_exact(2) {
+                let [at, to] = [c(pair[0]), c(pair[1])];
+                if unsafe { symlinkat(to.as_ptr(), self.links, at.as_ptr()) } != 0 {
+                    return "lay the sysroot over the root";
+                }
             }
-        }
-        if !order.cache.is_empty() && !self.lay_cache(order.cache) {
-            return "lay the loader's cache over the root";
+            if !order.cache.is_empty() && !self.lay_cache(order.cache) {
+                return "lay the loader's cache over the root";
+            }
+            self.is_dressed = true;
         }
         let [cwd, program] = [c(order.cwd), c(order.program)];
         let argv: Vec<CString> = order.argv.iter().map(|word| c(*word)).collect();
@@ -223,25 +235,26 @@ impl Site {
     }
 }
 
-/// Reads an order, which comes after its length; nothing where it never comes.
-pub(crate) fn read_order(fd: c_int) -> Vec<u8> {
-    let mut length = [0; 8];
-    if !read_whole(fd, &mut length) {
-        return Vec::new();
-    }
-    let mut order = vec![0; u64::from_le_bytes(length) as usize];
-    if read_whole(fd, &mut order) { order } else { Vec::new() }
-}
+/// The most of an order that is read at once.
+const ORDER_BYTES: usize = 16 * 1024;
 
-fn read_whole(fd: c_int, mut into: &mut [u8]) -> bool {
-    while !into.is_empty() {
-        let count = unsafe { read(fd, into.as_mut_ptr().cast(), into.len()) };
+/// Reads an order, which comes after its length and with nothing behind it; nothing where it never comes.
+fn read_order(fd: c_int) -> Vec<u8> {
+    let (mut order, mut length) = (Vec::new(), usize::MAX);
+    while order.len() < length {
+        let start = order.len();
+        order.resize(start + ORDER_BYTES, 0);
+        let count = unsafe { read(fd, order[start..].as_mut_ptr().cast(), ORDER_BYTES) };
         if count <= 0 {
-            return false;
+            return Vec::new();
         }
-        into = &mut into[count as usize..];
+        order.truncate(start + count as usize);
+        if let Some(first) = order.get(..8) {
+            length = first.try_into().map_or(0, u64::from_le_bytes) as usize + 8;
+        }
     }
-    true
+    order.drain(..8);
+    order
 }
 
 /// Sets a limit of this process; descriptors beyond the kernel's own limit are that many.

@@ -22,6 +22,7 @@ pub mod kvm;
 mod monitor;
 mod passed;
 mod serve;
+mod slots;
 pub mod snapshot;
 mod up;
 mod wire;
@@ -41,13 +42,15 @@ pub(crate) const SERVERS_VARIABLE: &str = "TRIPLECHECK_VM_SERVERS";
 pub(crate) const VOICE: &str = "triplecheck-vm: ";
 
 /// The source of the first process, for set-up to compile: names and texts of its files, the crate's root first.
-pub(crate) const AGENT_SOURCES: [(&str, &str); 7] = [
+pub(crate) const AGENT_SOURCES: [(&str, &str); 9] = [
     ("agent.rs", include_str!("../agent/agent.rs")),
     ("hot.rs", include_str!("../agent/hot.rs")),
     ("linux.rs", include_str!("../agent/linux.rs")),
     ("made.rs", include_str!("../agent/made.rs")),
     ("program.rs", include_str!("../agent/program.rs")),
     ("start.rs", include_str!("../agent/start.rs")),
+    ("streams.rs", include_str!("../agent/streams.rs")),
+    ("untouched.rs", include_str!("../agent/untouched.rs")),
     ("wire.rs", include_str!("../agent/wire.rs")),
 ];
 
@@ -225,7 +228,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-12", "e6cf051ce67ca7ecfbae2321c96363af73768769a268cd9826ed6399afb57731");
+        let known = ("initramfs-13", "1ba513fc6478c755e91a581fa200f4cfd14b5f27df5bf6627a654ba0257f0725");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

@@ -158,6 +158,142 @@ fn a_guest_that_runs_already_sees_every_change_of_the_hosts_files() {
     assert_eq!(server.run(&tool), said("two -"));
 }
 
+/// Says what it finds of programs before it, and leaves what its word says.
+const TRACES: &str = r#"
+    #define _GNU_SOURCE
+    #include <dirent.h>
+    #include <fcntl.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <sys/mount.h>
+    #include <sys/resource.h>
+    #include <sys/sem.h>
+    #include <sys/stat.h>
+    #include <sys/statfs.h>
+    #include <sys/utsname.h>
+    #include <unistd.h>
+    static int entries(const char *path) {
+        DIR *dir = opendir(path);
+        int count = 0;
+        for (struct dirent *entry; dir && (entry = readdir(dir));)
+            count += path[1] == 'd' || (entry->d_name[0] > '0' && entry->d_name[0] <= '9');
+        if (dir) closedir(dir);
+        return count;
+    }
+    /* Nothing for which the host has to be asked. */
+    static void look(void) {
+        struct utsname name;
+        struct statfs sys;
+        struct stat root;
+        uname(&name);
+        statfs("/sys", &sys);
+        stat("/", &root);
+        int id = semget(IPC_PRIVATE, 1, 0600);
+        semctl(id, 0, IPC_RMID);
+        printf("process %d semaphores %d processes %d shm %d sys %lx name %.5s root %o flags %d%d%d nice %d\n", getpid(), id,
+            entries("/proc"), entries("/dev/shm"), (long)sys.f_type, name.nodename, root.st_mode,
+            fcntl(0, F_GETFL) & O_NONBLOCK, fcntl(1, F_GETFL) & O_NONBLOCK, fcntl(2, F_GETFL) & O_NONBLOCK,
+            getpriority(PRIO_PROCESS, 0));
+    }
+    static void keeper(void) {
+        char text[999] = "";
+        FILE *stat = fopen("/proc/1/stat", "r");
+        fread(text, 1, 998, stat);
+        char *at = strrchr(text, ')');
+        for (int field = 2; field < 22; field++) at = strchr(at + 1, ' ');
+        printf("%d\n", atoi(at));
+    }
+    static void is(const char *what, int failed) {
+        if (failed) printf("%s failed\n", what);
+    }
+    int main(int count, char **words) {
+        const char *word = words[1];
+        look();
+        keeper();
+        fflush(stdout);
+        if (!strcmp(word, "checks")) printf("%d %d\n", access("/trace", F_OK), access("/tmp/trace", F_OK));
+        if (!strcmp(word, "writes")) is(word, fclose(fopen("/trace", "w")));
+        if (!strcmp(word, "writes-below")) is(word, mkdir("/tmp/trace", 0700));
+        if (!strcmp(word, "changes")) is(word, chmod("/", 0700));
+        if (!strcmp(word, "shares")) is(word, fclose(fopen("/dev/shm/trace", "w")));
+        if (!strcmp(word, "signals")) is(word, semget(IPC_PRIVATE, 1, 0600) < 0);
+        if (!strcmp(word, "mounts")) is(word, mount("none", "/sys", "tmpfs", 0, ""));
+        if (!strcmp(word, "names")) is(word, sethostname("other", 5));
+        if (!strcmp(word, "renices")) is(word, setpriority(PRIO_USER, 0, 5));
+        if (!strcmp(word, "turns")) for (int fd = 0; fd < 3; fd++) is(word, fcntl(fd, F_SETFL, O_NONBLOCK));
+        if (!strcmp(word, "stays") && !fork()) { setsid(); for (;;) pause(); }
+        if (!strcmp(word, "dies")) raise(9);
+        if (!strcmp(word, "reads")) { printf("read %c\n", getchar()); fflush(stdout); _exit(0); }
+        return 0;
+    }
+"#;
+
+/// A place in a guest is used again where it is as it was; what one program leaves must not be there for the next.
+#[test]
+fn nothing_is_left_of_one_program_for_the_next_and_where_nothing_was_its_place_is_used_again() {
+    if !boots(AARCH64) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("traces");
+    if !compile("aarch64-linux-gnu-gcc", AARCH64, TRACES, &program, &["-static"]) {
+        return;
+    }
+    let server = Server::start(&words(&program, None));
+    let run = |word: &str, input: Stdio| {
+        let mut command = triplecheck();
+        command.args(["exec", "--emulator", "vm", "--"]).arg(&program).arg(word).stdin(input);
+        let run = ran(command.current_dir(dir.path()).env("TRIPLECHECK_VM_SERVERS", server.dir.path()));
+        assert!(run.stderr.is_empty(), "{}", run.stderr);
+        let mut lines = run.stdout.lines().map(str::to_owned);
+        let (view, keeper) = (lines.next().unwrap(), lines.next().unwrap());
+        (view, keeper, lines.collect::<Vec<_>>())
+    };
+    let (first, _, _) = run("looks", Stdio::null());
+    assert!(first.starts_with("process 2 semaphores 0 processes 2 shm 2 sys 62656572 "), "{first}");
+    // Files are held from the second time on, once their times are old enough.
+    let settled = std::time::Instant::now() + std::time::Duration::from_secs(4);
+    while std::time::Instant::now() < settled {
+        run("looks", Stdio::null());
+    }
+    let keepers = || {
+        let mut keepers = std::collections::BTreeSet::new();
+        for _ in 0..8 {
+            let (view, keeper, _) = run("looks", Stdio::null());
+            assert_eq!(view, first);
+            keepers.insert(keeper);
+        }
+        keepers
+    };
+    assert!(keepers().len() < 6, "every program had a place of its own");
+    for word in [
+        "writes",
+        "writes-below",
+        "changes",
+        "shares",
+        "signals",
+        "mounts",
+        "names",
+        "renices",
+        "turns",
+        "stays",
+        "dies",
+    ] {
+        let (view, _, rest) = run(word, Stdio::null());
+        assert_eq!((view, rest.as_slice()), (first.clone(), [].as_slice()), "{word}");
+        keepers();
+    }
+    let (_, _, rest) = run("checks", Stdio::null());
+    assert_eq!(rest, ["-1 -1"]);
+    for input in ["abc", "xyz"] {
+        let path = dir.path().join("input");
+        std::fs::write(&path, input).unwrap();
+        let (view, _, rest) = run("reads", std::fs::File::open(path).unwrap().into());
+        assert_eq!((view, rest), (first.clone(), vec![format!("read {}", &input[..1])]));
+    }
+}
+
 /// A restored guest has the time and the random numbers of the snapshot, unless it is given others.
 #[test]
 fn guests_from_one_snapshot_have_the_time_of_now_random_bytes_of_their_own_and_timers() {

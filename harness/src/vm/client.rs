@@ -233,13 +233,15 @@ pub(crate) fn start_server(
 fn run(words: &Words, stream: &UnixStream, passed: &mut [Passed; 2]) -> Result<Ended, Failure> {
     let lost = |error: io::Error| failure(format!("the guest system is gone: {error}"));
     let not_let_in = |failure| Failure { may_be_of_others: true, ..failure };
-    let hello = wire::read(&mut &*stream).map_err(lost).map_err(not_let_in)?;
-    let slot = hello.filter(|frame| frame.kind == kind::HELLO).map(|frame| frame.cell);
-    let slot = slot.ok_or_else(|| not_let_in(failure("the guest system is gone")))?;
     let piped = !stdin_is_null();
     let roots = roots();
-    let order = order(words, slot, piped, &roots)?;
-    wire::write(&mut &*stream, 0, kind::RUN, &order).map_err(lost)?;
+    let order = order(words, piped, &roots)?;
+    // A server that is gone before it has let this one in may have been ended by another's program.
+    wire::write(&mut &*stream, 0, kind::RUN, &order).map_err(lost).map_err(not_let_in)?;
+    let hello = wire::read(&mut &*stream).map_err(lost).map_err(not_let_in)?;
+    if hello.is_none_or(|frame| frame.kind != kind::HELLO) {
+        return Err(not_let_in(failure("the guest system is gone")));
+    }
     let (taken, more) = channel();
     // Frames of several threads are written whole.
     let writer = Arc::new(Mutex::new(stream.try_clone().map_err(lost)?));
@@ -317,7 +319,7 @@ fn stdin_is_null() -> bool {
     FileType::from_raw_mode(about.st_mode) == FileType::CharacterDevice && device == (1, 3)
 }
 
-fn order(words: &Words, slot: u32, piped: bool, roots: &[PathBuf]) -> Result<Vec<u8>, Failure> {
+fn order(words: &Words, piped: bool, roots: &[PathBuf]) -> Result<Vec<u8>, Failure> {
     let cwd = std::env::current_dir()
         .map_err(|error| failure(format!("cannot find the current directory: {error}")))?;
     let bytes = |path: &PathBuf| path.as_os_str().as_bytes().to_vec();
@@ -330,7 +332,7 @@ fn order(words: &Words, slot: u32, piped: bool, roots: &[PathBuf]) -> Result<Vec
         .filter(|entry| !entry.as_bytes().starts_with(hidden.as_bytes()))
         .collect();
     let mut fields = Fields::default();
-    fields.number(slot.into()).number(piped.into());
+    fields.number(piped.into());
     super::inherited::write(&mut fields);
     fields.bytes(cwd.as_os_str().as_bytes());
     let links = words.sysroot.as_deref().map(links_over).unwrap_or_default();
@@ -376,12 +378,12 @@ mod tests {
         let words = "--machine s390x --qemu /q --kernel /k --cpu max --accel tcg --board b -- bin/p x";
         let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
         let words = Words { sysroot: Some(sysroot.path().to_owned()), ..Words::read(&words).unwrap() };
-        let order = order(&words, 1, true, &[]).ok().unwrap();
+        let order = order(&words, true, &[]).ok().unwrap();
         let lib = sysroot.path().join("lib");
         let links = vec![b"lib".to_vec(), lib.as_os_str().as_bytes().to_vec()];
         assert_eq!(
             super::super::hot::start(&order),
-            Some((std::env::current_dir().unwrap().join("bin/p"), links))
+            Some(((std::env::current_dir().unwrap().join("bin/p"), links), std::env::current_dir().unwrap()))
         );
     }
 }

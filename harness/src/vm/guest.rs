@@ -75,6 +75,8 @@ pub(super) struct Guest {
     qemu: Child,
     /// The guest's port.
     pub(super) port: UnixStream,
+    /// QEMU's monitor, until it is taken.
+    pub(super) monitor: Option<Monitor>,
     console: Console,
 }
 
@@ -122,7 +124,7 @@ impl Guest {
     }
 
     fn boot_once(wanted: &Wanted, deadline: Duration) -> Result<Self, String> {
-        let (mut guest, _) = Self::start(wanted, Memory::Own)?;
+        let mut guest = Self::start(wanted, Memory::Own)?;
         guest.greet(deadline)?;
         guest.settle(deadline)?;
         Ok(guest)
@@ -133,16 +135,17 @@ impl Guest {
         once_more(|| {
             // What an earlier boot has left in it is no memory of a machine that was just switched on.
             fs_err::File::create(memory).map_err(|error| error.to_string())?;
-            let (mut guest, monitor) = Self::start(wanted, Memory::Kept(memory))?;
+            let mut guest = Self::start(wanted, Memory::Kept(memory))?;
             guest.greet(BOOT_DEADLINE)?;
-            Ok((guest, monitor.ok_or("QEMU has no monitor")?))
+            let monitor = guest.monitor.take().ok_or("QEMU has no monitor")?;
+            Ok((guest, monitor))
         })
     }
 
     /// A system as it was when the snapshot was made, with the time of now and random bytes of its own.
     pub(super) fn restore(wanted: &Wanted, snapshot: &Snapshot) -> Result<Self, String> {
-        let (mut guest, monitor) = Self::start(wanted, Memory::Restored(&snapshot.memory()))?;
-        let restored = monitor.ok_or("QEMU has no monitor".to_owned()).and_then(|mut monitor| {
+        let mut guest = Self::start(wanted, Memory::Restored(&snapshot.memory()))?;
+        let restored = guest.monitor.as_mut().ok_or("QEMU has no monitor".to_owned()).and_then(|monitor| {
             let state = fs_err::File::open(snapshot.state()).map_err(|error| error.to_string())?;
             monitor.restore(&state)
         });
@@ -153,23 +156,21 @@ impl Guest {
         Ok(guest)
     }
 
-    fn start(wanted: &Wanted, memory: Memory<'_>) -> Result<(Self, Option<Monitor>), String> {
+    fn start(wanted: &Wanted, memory: Memory<'_>) -> Result<Self, String> {
         Self::start_qemu(wanted, memory)
             .map_err(|error| format!("`{}` cannot be started: {error}", wanted.qemu.display()))
     }
 
-    fn start_qemu(wanted: &Wanted, memory: Memory<'_>) -> io::Result<(Self, Option<Monitor>)> {
+    fn start_qemu(wanted: &Wanted, memory: Memory<'_>) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        let monitor = if memory == Memory::Own { None } else { Some(UnixStream::pair()?) };
+        let (monitor, monitors_end) = UnixStream::pair()?;
         // QEMU inherits these descriptors. Nothing else is started by this process.
         rustix::io::fcntl_setfd(&theirs, FdFlags::empty())?;
-        if let Some((_, theirs)) = &monitor {
-            rustix::io::fcntl_setfd(theirs, FdFlags::empty())?;
-        }
+        rustix::io::fcntl_setfd(&monitors_end, FdFlags::empty())?;
         let words = wanted.system.words(&Start {
             port_fd: theirs.as_raw_fd(),
             memory,
-            monitor_fd: monitor.as_ref().map(|(_, theirs)| theirs.as_raw_fd()),
+            monitor_fd: Some(monitors_end.as_raw_fd()),
             ..wanted.start()
         });
         #[expect(clippy::disallowed_methods, reason = "the one place where a guest system is started")]
@@ -185,7 +186,7 @@ impl Guest {
         if let Some(stderr) = qemu.stderr.take() {
             console.listen(stderr);
         }
-        Ok((Self { qemu, port: ours, console }, monitor.map(|(ours, _)| Monitor::new(ours))))
+        Ok(Self { qemu, port: ours, monitor: Some(Monitor::new(monitor)), console })
     }
 
     /// Waits for the agent's first word.

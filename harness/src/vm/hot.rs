@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use triplecheck_emulators::binary::Binary;
+use triplecheck_emulators::binary::{Binary, Elf};
 use triplecheck_emulators::machine::Machine;
 use triplecheck_emulators::vm::machines::System;
 
@@ -45,6 +45,8 @@ pub(super) struct Hot {
     once: HashSet<PathBuf>,
     /// What programs want, by themselves and the links of their sysroot.
     wants: HashMap<Start, Wants>,
+    /// What loaders find as their cache, by the links of a sysroot.
+    caches: HashMap<Vec<Vec<u8>>, Cache>,
 }
 
 pub(super) type Start = (PathBuf, Vec<Vec<u8>>);
@@ -54,8 +56,16 @@ struct Wants {
     program: Seen,
     libraries: Libraries,
     paths: Vec<PathBuf>,
-    /// Its loader's cache; empty where the host's will do, or none.
-    cache: Vec<u8>,
+    /// Whether its loader finds a cache of ours: not where the host's will do, or none.
+    has_cache: bool,
+}
+
+/// A loader's cache with the libraries of all programs that were run. It is one for all of them, since places are used again
+/// where nothing else is to be laid over the root.
+#[derive(Default)]
+struct Cache {
+    libraries: Libraries,
+    bytes: Vec<u8>,
 }
 
 /// What is told the guest with an order.
@@ -64,6 +74,8 @@ pub(super) struct Told {
     pub(super) changes: Vec<u8>,
     /// The cache of the program's loader, with the order; empty where the host's will do.
     pub(super) cache: Vec<u8>,
+    /// A digest of what is laid over the root for the program: the links of its sysroot, and that cache.
+    pub(super) dress: u64,
 }
 
 impl Hot {
@@ -75,6 +87,7 @@ impl Hot {
             bytes: 0,
             once: HashSet::new(),
             wants: HashMap::new(),
+            caches: HashMap::new(),
         }
     }
 
@@ -82,15 +95,20 @@ impl Hot {
     pub(super) fn before(&mut self, order: &[u8]) -> Told {
         let mut changes = Changes::default();
         let mut cache = Vec::new();
+        let mut dress = blake3::Hasher::new();
         self.look_again(&mut changes);
-        if let Some((program, links)) = start(order) {
-            let paths;
+        if let Some(((program, links), cwd)) = start(order) {
+            let mut paths;
             (paths, cache) = self.wanted(program, links.clone());
+            paths.push(cwd);
             for path in paths {
                 // What runs once is not worth the copy.
                 if !self.once.insert(path.clone()) {
                     self.hold(&path, &links, &mut changes);
                 }
+            }
+            for word in links.iter().chain([&cache]) {
+                dress.update(&word.len().to_le_bytes()).update(word);
             }
         }
         if self.bytes > BYTES_MAX || self.held.len() > ENTRIES_MAX {
@@ -100,7 +118,8 @@ impl Hot {
             changes.added.clear();
             (self.bytes, self.held, self.once) = (0, BTreeMap::new(), HashSet::new());
         }
-        Told { changes: changes.payload(&self.held), cache }
+        let dress = Reader(dress.finalize().as_bytes()).number().unwrap_or_default();
+        Told { changes: changes.payload(&self.held), cache, dress }
     }
 
     /// Looks at all that is held, and lets go of what has changed.
@@ -138,22 +157,43 @@ impl Hot {
             && wants.program == seen
             && wants.libraries.are_as_they_were()
         {
-            return (wants.paths.clone(), wants.cache.clone());
+            let cache = self.caches.get(&key.1).filter(|_| wants.has_cache);
+            return (wants.paths.clone(), cache.map(|cache| cache.bytes.clone()).unwrap_or_default());
         }
-        let wants = Wants::of(&key, seen, self.machine);
-        let told = (wants.paths.clone(), wants.cache.clone());
+        let (mut wants, elf) = Wants::of(&key, seen, self.machine);
+        let cache = elf.and_then(|elf| self.cache(&elf, &wants.libraries, &key.1));
+        wants.has_cache = cache.is_some();
+        let paths = wants.paths.clone();
         if self.wants.len() >= PROGRAMS_MAX {
             self.wants.clear();
         }
         self.wants.insert(key, wants);
-        told
+        (paths, cache.unwrap_or_default())
+    }
+
+    /// A cache with a program's libraries; nothing where its loader needs none of ours, or has another form.
+    fn cache(&mut self, elf: &Elf, libraries: &Libraries, links: &[Vec<u8>]) -> Option<Vec<u8>> {
+        let machine = self.machine?;
+        // The host's own programs have the host's cache.
+        if machine.name == std::env::consts::ARCH || machine.elf_machine != Some(elf.machine) {
+            return None;
+        }
+        let cache = self.caches.entry(links.to_vec()).or_default();
+        if !cache.libraries.are_as_they_were() {
+            *cache = Cache::default();
+            self.wants.retain(|(_, others), _| others != links);
+        }
+        let all = cache.libraries.with(libraries);
+        cache.bytes = cache::cache(machine.name, elf, &all.found)?;
+        cache.libraries = all;
+        Some(cache.bytes.clone())
     }
 
     /// Has the guest hold what a path leads over and to, if it may.
     fn hold(&mut self, path: &Path, links: &[Vec<u8>], changes: &mut Changes) {
         let Some(way) = way(path, links) else { return };
         let Some((last, seen)) = way.last() else { return };
-        if self.held.get(last) == Some(seen) || seen.kind == Kind::Directory || !self.may_hold(last, seen) {
+        if self.held.get(last) == Some(seen) || !self.may_hold(last, seen) {
             return;
         }
         for (path, seen) in way {
@@ -181,14 +221,15 @@ impl Hot {
 }
 
 impl Wants {
-    /// Itself, its loader and its libraries, and what its loader looks for in vain.
-    fn of((program, links): &Start, seen: Seen, machine: Option<&'static Machine>) -> Self {
+    /// Itself, its loader and its libraries, and what its loader looks for in vain; and what it is, where it has a loader.
+    fn of((program, links): &Start, seen: Seen, machine: Option<&'static Machine>) -> (Self, Option<Elf>) {
         let mut wants = Self {
             program: seen,
             libraries: Libraries::default(),
             paths: vec![program.clone()],
-            cache: Vec::new(),
+            has_cache: false,
         };
+        let mut dynamic = None;
         if let (Some(machine), Ok(Binary::Elf(elf))) = (machine, Binary::read(program))
             && let Some(loader) = &elf.interpreter
         {
@@ -196,14 +237,11 @@ impl Wants {
             wants.paths.extend(["/etc/ld.so.preload", "/etc/ld.so.cache"].map(PathBuf::from));
             wants.libraries = Libraries::of(&elf.needed, machine, links);
             wants.paths.extend(wants.libraries.paths.iter().cloned());
-            // The host's own programs have the host's cache.
-            if machine.name != std::env::consts::ARCH && machine.elf_machine == Some(elf.machine) {
-                wants.cache = cache::cache(machine.name, &elf, &wants.libraries.found).unwrap_or_default();
-            }
+            dynamic = Some(elf);
         }
         wants.paths.sort_unstable();
         wants.paths.dedup();
-        wants
+        (wants, dynamic)
     }
 }
 
@@ -256,17 +294,15 @@ impl Changes {
     }
 }
 
-/// Program and links of an order.
-pub(super) fn start(order: &[u8]) -> Option<Start> {
+/// Program and links of an order, and the directory in which it starts.
+pub(super) fn start(order: &[u8]) -> Option<(Start, PathBuf)> {
     let mut reader = Reader(order);
-    for _slot_piped in 0..2 {
-        reader.number()?;
-    }
+    let _piped = reader.number()?;
     super::inherited::pass_over(&mut reader)?;
     let cwd = PathBuf::from(OsStr::from_bytes(reader.bytes()?));
     let links = reader.list()?.into_iter().map(<[u8]>::to_vec).collect();
     reader.list()?;
-    Some((cwd.join(OsStr::from_bytes(reader.bytes()?)), links))
+    Some(((cwd.join(OsStr::from_bytes(reader.bytes()?)), links), cwd))
 }
 
 #[cfg(test)]
@@ -293,7 +329,7 @@ mod tests {
         /// What is told before a program of this name is run: words and names, without the directories above.
         fn told(&mut self, program: &str) -> Vec<String> {
             let mut fields = Fields::default();
-            fields.number(1).number(0);
+            fields.number(0);
             super::super::inherited::write(&mut fields);
             fields.bytes(b"/").list([].into_iter()).list([].into_iter());
             fields.bytes(self.at(program).as_os_str().as_bytes());

@@ -5,22 +5,22 @@
 //! do nothing, so that it may be killed. For a client that starts a system for itself, standard input is also the
 //! connection. Where a program is given up, the guest has to answer in time, or the whole system is.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-
-use triplecheck_emulators::vm::machines::SLOTS;
 
 use super::Wanted;
 use super::guest::Guest;
 use super::hot::Hot;
-use super::wire::{self, Fields, kind};
+use super::monitor::Monitor;
+use super::slots::Clients;
+use super::wire::{self, Fields, Frame, Reader, kind};
 
 /// How long the guest may take to end a program that was given up.
 const KILL_DEADLINE: Duration = Duration::from_secs(20);
@@ -34,26 +34,6 @@ struct Shared {
     freed: Condvar,
     /// What the guest holds of the host's files. Kept while its changes are sent, so that they arrive in their order.
     hot: Mutex<Hot>,
-}
-
-/// Who is served.
-#[derive(Default)]
-struct Clients {
-    /// By the number of the cell, which is never used twice.
-    known: HashMap<u32, Client>,
-    last: u32,
-    /// How many were served at once.
-    peak: u32,
-    /// The last cell of each slot, as far as slots were given.
-    given: HashMap<u32, u32>,
-}
-
-/// A client whose program is not over.
-struct Client {
-    /// Its share of 9p.
-    slot: u32,
-    /// Where its frames go; `None` when it has gone.
-    back: Option<UnixStream>,
 }
 
 /// `__vm-serve [--listen SOCKET] WORDS`. Writes one line to standard output when the system is up ([`super::up::Up`]),
@@ -107,15 +87,17 @@ pub fn main(words: &[OsString]) -> ExitCode {
             leave();
         });
     }
-    let _ = distribute(&mut guest, &shared);
+    let (events, watched) = channel();
+    let (monitor, counting) = (guest.monitor.take(), shared.clone());
+    std::thread::spawn(move || keep_count(monitor, &watched, &counting));
+    let _ = distribute(&mut guest, &events, &shared);
     if let Some(socket) = listen {
         let _ = std::fs::remove_file(socket);
     }
     let why = if LEAVING.load(Ordering::Relaxed) { guest.end() } else { guest.lost() };
-    let clients = shared.clients.lock().unwrap_or_else(PoisonError::into_inner);
-    let count = u32::try_from(clients.known.len()).unwrap_or(u32::MAX);
-    for client in clients.known.values().filter_map(|client| client.back.as_ref()) {
-        let _ = wire::write(&mut &*client, count, kind::GONE, why.as_bytes());
+    let clients = shared.clients();
+    for client in clients.backs() {
+        let _ = wire::write(&mut &*client, clients.count(), kind::GONE, why.as_bytes());
         let _ = client.shutdown(Shutdown::Write);
     }
     ExitCode::FAILURE
@@ -170,13 +152,11 @@ fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
 
 /// Carries one client's frames to the guest. When it goes before its program is over, the program is ended.
 fn attend(mut client: UnixStream, shared: &Shared) {
-    let Ok(back) = client.try_clone() else { return };
-    let (cell, slot) = shared.admit(back);
-    // A client has to know its slot, which its order names.
-    let _ = wire::write(&mut &client, slot, kind::HELLO, &[]);
+    let cell = shared.admit(&client);
+    let _ = wire::write(&mut &client, 0, kind::HELLO, &[]);
     while let Ok(Some(frame)) = wire::read(&mut client) {
         let sent = match frame.kind {
-            kind::RUN => shared.run(cell, frame.payload),
+            kind::RUN => shared.run(cell, &frame.payload),
             kind => shared.send(cell, kind, &frame.payload),
         };
         if sent.is_err() {
@@ -197,36 +177,29 @@ impl Shared {
     }
 
     /// Tells the guest what has changed of the files that it holds, and which it should hold for this order; and the order.
-    fn run(&self, cell: u32, order: Vec<u8>) -> io::Result<()> {
+    fn run(&self, cell: u32, order: &[u8]) -> io::Result<()> {
         let told = {
             let mut hot = self.hot.lock().unwrap_or_else(PoisonError::into_inner);
-            let told = hot.before(&order);
+            let told = hot.before(order);
             if !told.changes.is_empty() {
                 self.send(0, kind::LAYER, &told.changes)?;
             }
             told
         };
-        let mut fields = Fields(order);
+        let slot = self.clients().begin(cell, told.dress).ok_or(io::ErrorKind::NotConnected)?;
+        let mut fields = Fields::default();
+        fields.number(slot.into()).number(told.dress);
+        fields.0.extend_from_slice(order);
         fields.bytes(&told.cache);
         self.send(cell, kind::RUN, &fields.0)
     }
 
-    /// Waits for a free slot and gives it to a client, whose cell's number comes first. The guest clears a slot away and
-    /// prepares it for the next program, so that the one that was free longest is given, among one more than were needed
-    /// at once.
-    fn admit(&self, back: UnixStream) -> (u32, u32) {
+    /// Waits until there is a slot for a client, and gives it the number of its cell.
+    fn admit(&self, client: &UnixStream) -> u32 {
         let mut clients = self.clients();
         loop {
-            let slots = u32::try_from(SLOTS).unwrap_or(u32::MAX).min(clients.peak + 2);
-            let is_free = |slot: &u32| clients.known.values().all(|client| client.slot != *slot);
-            let last = |slot: &u32| clients.given.get(slot).copied().unwrap_or(0);
-            if let Some(slot) = (1..=slots).filter(is_free).min_by_key(last) {
-                clients.last = clients.last.wrapping_add(1).max(1);
-                let cell = clients.last;
-                clients.known.insert(cell, Client { slot, back: Some(back) });
-                clients.given.insert(slot, cell);
-                clients.peak = clients.peak.max(u32::try_from(clients.known.len()).unwrap_or(u32::MAX));
-                return (cell, slot);
+            if let Some(cell) = clients.admit(client) {
+                return cell;
             }
             clients = self.freed.wait(clients).unwrap_or_else(PoisonError::into_inner);
         }
@@ -234,12 +207,15 @@ impl Shared {
 
     /// Ends a client's program, if it is not over. A guest that does not answer is ended as a whole.
     fn give_up(&self, cell: u32) {
-        match self.clients().known.get_mut(&cell) {
-            Some(client) => client.back = None,
-            None => return,
+        {
+            let mut clients = self.clients();
+            clients.forget(cell);
+            if !clients.is_running(cell) {
+                return;
+            }
         }
         let told = self.send(cell, kind::KILL, &[]).is_ok();
-        let is_there = |clients: &mut Clients| clients.known.contains_key(&cell);
+        let is_there = |clients: &mut Clients| clients.is_running(cell);
         let waited = self.freed.wait_timeout_while(self.clients(), KILL_DEADLINE, is_there);
         let (clients, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         drop(clients);
@@ -249,21 +225,52 @@ impl Shared {
     }
 }
 
-/// Carries the guest's frames to the clients, until the guest is gone.
-fn distribute(guest: &mut Guest, shared: &Shared) -> io::Result<()> {
+/// Carries the guest's frames to the clients, until the guest is gone. What is to be known of shares goes to `events`: this
+/// thread must not write to the guest, which may be waiting until its frames are read.
+fn distribute(guest: &mut Guest, events: &Sender<Frame>, shared: &Shared) -> io::Result<()> {
     while let Some(frame) = wire::read(&mut guest.port)? {
-        let mut clients = shared.clients();
-        let back = |client: &Client| client.back.as_ref()?.try_clone().ok();
-        let back = clients.known.get(&frame.cell).and_then(back);
-        if frame.kind == kind::OVER {
-            clients.known.remove(&frame.cell);
-            shared.freed.notify_all();
-        }
-        drop(clients);
+        let back = {
+            let mut clients = shared.clients();
+            if frame.kind == kind::OVER {
+                clients.is_told(frame.cell);
+                shared.freed.notify_all();
+            }
+            clients.back(frame.cell)
+        };
         // A client that is gone reads nothing; its program is being ended.
         if let Some(back) = back {
             let _ = wire::write(&mut &back, 0, frame.kind, &frame.payload);
         }
+        if matches!(frame.kind, kind::OVER | kind::READY) {
+            let _ = events.send(frame);
+        }
     }
     Ok(())
+}
+
+/// Counts the requests of shares, for as long as QEMU tells them, and lets clients go whose programs are over.
+fn keep_count(mut monitor: Option<Monitor>, events: &Receiver<Frame>, shared: &Shared) {
+    let mut requests = |slot: u32| {
+        let count = monitor.as_mut()?.requests(slot);
+        if count.is_err() {
+            monitor = None;
+        }
+        count.ok()
+    };
+    while let Ok(frame) = events.recv() {
+        if frame.kind == kind::READY {
+            let slot = Reader(&frame.payload).number().and_then(|slot| u32::try_from(slot).ok());
+            if let Some(slot) = slot {
+                let count = requests(slot);
+                shared.clients().ready(slot, count);
+            }
+            let _ = shared.send(frame.cell, kind::READY, &[]);
+            continue;
+        }
+        let slot = shared.clients().counted_slot(frame.cell);
+        let count = slot.and_then(&mut requests);
+        let is_unasked = shared.clients().leave(frame.cell, count);
+        shared.freed.notify_all();
+        let _ = shared.send(frame.cell, kind::UNASKED, &[u8::from(is_unasked)]);
+    }
 }

@@ -26,6 +26,11 @@ pub(super) mod kind {
     pub(crate) const KILL: u8 = b'K';
     /// To the guest: what has changed of the files that it holds.
     pub(crate) const LAYER: u8 = b'L';
+    /// To the guest, of a cell that is over: whether its share was asked for nothing, so that its place may be used again.
+    pub(crate) const UNASKED: u8 = b'V';
+    /// From the guest: the place of this slot, which has a number in the stead of a cell, asks nothing of its share until a
+    /// program runs in it. To the guest: its requests are counted, a program may run.
+    pub(crate) const READY: u8 = b'Z';
     /// To the guest: show that timers run. From the guest: they do.
     pub(crate) const TIMERS: u8 = b'P';
     /// To the guest: the time, and random bytes. From the guest: it has them.

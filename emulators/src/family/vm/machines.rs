@@ -254,7 +254,7 @@ impl System {
             // A comma ends an option's value unless it is doubled.
             share.push(start.share.to_string_lossy().replace(',', ",,"));
             words.extend(["-fsdev".into(), share]);
-            let device = format!("virtio-9p-{bus},fsdev=share{slot},mount_tag=share{slot}");
+            let device = format!("virtio-9p-{bus},id=share{slot},fsdev=share{slot},mount_tag=share{slot}");
             words.extend(["-device".into(), device.into()]);
         }
         // What was booted is in the memory already: it would only be read, and held once more.

@@ -1,6 +1,6 @@
 //! Where paths lead on the host, as a guest goes them, and what a program's loader looks for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -191,6 +191,12 @@ impl Libraries {
             }
         }
         libraries
+    }
+
+    /// These, and the others that are found in the same directories, by their names.
+    pub(super) fn with(&self, others: &Self) -> Self {
+        let found: BTreeMap<_, _> = self.found.iter().chain(&others.found).cloned().collect();
+        Self { paths: Vec::new(), found: found.into_iter().collect(), dirs: others.dirs.clone() }
     }
 
     /// Whether the directories are what they were, and the same names are in them.
