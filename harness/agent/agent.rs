@@ -14,28 +14,27 @@
 //!   the host, its keeper waits for the next one.
 //! - All numbers are little-endian, whatever the machine.
 
+mod boot;
+mod cell;
 mod hot;
+mod keeper;
 mod linux;
 mod made;
-mod program;
+mod root;
 mod start;
 mod streams;
 mod untouched;
 mod wire;
 
-use std::ffi::{c_int, c_long, c_ulong};
+use std::ffi::{c_int, c_ulong};
 use std::fs;
-use std::os::unix::ffi::OsStringExt as _;
-use std::path::Path;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use boot::{boot, find_port, power_off, settle, sleep_often};
+use cell::{prepare, slot_and_dress, Cell, When};
 use linux::*;
-use program::Cell;
-use wire::{take_frame, Fields, Port};
-
-/// How often the port is looked for before the machine gives up; it is there after a few milliseconds.
-const PORT_LOOKS_MAX: usize = 2000;
+use wire::{take_frame, Port};
 
 /// The most of a frame's payload, and of what is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -43,78 +42,20 @@ const CHUNK_BYTES: usize = 64 * 1024;
 fn main() {
     boot();
     let mut port = find_port();
+    let first = prepare_first();
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     port.send(0, b'H', release.trim().as_bytes());
-    serve(port);
+    serve(port, Cells { cells: first.into_iter().collect(), waiting: Vec::new() });
 }
 
-fn boot() {
-    let _ = fs::create_dir_all("/lower");
-    let _ = fs::create_dir_all("/cell");
-    mounted("dev", "/dev", "devtmpfs", 0, "");
-    mounted("proc", "/proc", "proc", 0, "");
-    mounted("sys", "/sys", "sysfs", 0, "");
-    let _ = fs::create_dir_all("/dev/pts");
-    let _ = fs::create_dir_all("/dev/shm");
-    mounted("pts", "/dev/pts", "devpts", 0, "ptmxmode=0666");
-    for (link, to) in [("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")] {
-        let _ = std::os::unix::fs::symlink(to, format!("/dev/{link}"));
-    }
-    let _ = fs::write("/proc/self/oom_score_adj", "-1000");
-    set_turn(0, Turn::Last);
-    // A fault in the kernel is the end: what runs afterwards shows nothing of the program.
-    let _ = fs::write("/proc/sys/kernel/panic_on_oops", "1");
-    for name in fs::read_to_string("/modules/order").unwrap_or_default().lines() {
-        let path = c(format!("/modules/{name}"));
-        unsafe {
-            let file = open(path.as_ptr(), O_CLOEXEC);
-            if syscall(SYS_FINIT_MODULE, file as c_long, c"".as_ptr(), 0 as c_long) != 0 {
-                println!("triplecheck: module {name}: {}", std::io::Error::last_os_error());
-            }
-            close(file);
-        }
-    }
-    hot::make();
-    start::look_at_limits();
-    loopback_up();
-    unsafe { signal(SIGPIPE, 1) };
-}
-
-/// `lo` up, as programs expect it.
-fn loopback_up() {
-    let mut request = [0u8; 40];
-    request[..2].copy_from_slice(b"lo");
-    request[16..18].copy_from_slice(&1u16.to_ne_bytes());
-    unsafe {
-        let socket = socket(2, 2, 0);
-        ioctl(socket, 0x8914, request.as_ptr());
-        close(socket);
-    }
-}
-
-fn find_port() -> Port {
-    for _ in 0..PORT_LOOKS_MAX {
-        for entry in fs::read_dir("/sys/class/virtio-ports").into_iter().flatten().flatten() {
-            let name = fs::read_to_string(entry.path().join("name")).unwrap_or_default();
-            if name.trim() == "triplecheck.0" {
-                let path = c(Path::new("/dev").join(entry.file_name()).into_os_string().into_vec());
-                let port = unsafe { open(path.as_ptr(), O_RDWR | O_CLOEXEC) };
-                if port >= 0 {
-                    return Port::new(port);
-                }
-            }
-        }
-        unsafe { poll(null_mut(), 0, 5) };
-    }
-    println!("triplecheck: no port to the host");
-    power_off()
-}
-
-fn power_off() -> ! {
-    unsafe {
-        reboot(0x4321_fedc);
-        _exit(1)
-    }
+/// The place of the first program, as far as it can be made: what is done before the first word to the host is in the snapshot,
+/// from which it need not be translated again.
+fn prepare_first() -> Option<Cell> {
+    const SLOT: u64 = 1;
+    let first = prepare(SLOT, When::Early)?;
+    let mut founded = [PollFd { fd: first.control, events: POLLIN, revents: 0 }];
+    unsafe { poll(founded.as_mut_ptr(), 1, -1) };
+    Some(first)
 }
 
 /// The write end of a pipe: the end of a keeper interrupts the wait for everything else.
@@ -125,7 +66,6 @@ extern "C" fn on_child(_: c_int) {
 }
 
 /// All cells, and orders whose share is still mounted by a cell that is being cleared away.
-#[derive(Default)]
 struct Cells {
     cells: Vec<Cell>,
     waiting: Vec<Waiting>,
@@ -140,8 +80,7 @@ struct Waiting {
 }
 
 /// Takes frames and passes on what programs print, until the host is gone.
-fn serve(mut port: Port) -> ! {
-    let mut all = Cells::default();
+fn serve(mut port: Port, mut all: Cells) -> ! {
     let mut input: Vec<u8> = Vec::new();
     let mut buffer = vec![0u8; CHUNK_BYTES];
     let ended = streams::pipe().unwrap_or([-1; 2]);
@@ -232,14 +171,14 @@ impl Cells {
             cell.clear();
             // One that ended before it had anything to do would only do so again.
             if !self.start_waiting(port, cell.slot) && cell.id.is_some() {
-                self.cells.extend(program::prepare(cell.slot, false));
+                self.cells.extend(prepare(cell.slot, When::Idle));
             }
         }
     }
 
     /// Starts the program that waits for this slot. Whether there is one.
     fn start_waiting(&mut self, port: &mut Port, slot: u64) -> bool {
-        let is_for_it = |waiting: &Waiting| program::slot_and_dress(&waiting.order).0 == slot;
+        let is_for_it = |waiting: &Waiting| slot_and_dress(&waiting.order).0 == slot;
         let Some(position) = self.waiting.iter().position(is_for_it) else { return false };
         let waiting = self.waiting.remove(position);
         self.start(port, waiting);
@@ -247,9 +186,9 @@ impl Cells {
     }
 
     fn start(&mut self, port: &mut Port, waiting: Waiting) {
-        let (slot, dress) = program::slot_and_dress(&waiting.order);
+        let (slot, dress) = slot_and_dress(&waiting.order);
         if self.cells.iter().all(|cell| cell.slot != slot) {
-            self.cells.extend(program::prepare(slot, true));
+            self.cells.extend(prepare(slot, When::Urgent));
         }
         match self.cells.iter_mut().find(|cell| cell.slot == slot) {
             Some(cell) if cell.is_counted && cell.suits(dress) => {
@@ -357,8 +296,10 @@ fn act(port: &mut Port, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
         b'R' => all.start(port, Waiting { id, order: payload, input: Vec::new(), ends: false }),
         b'S' => {
             let number = payload.first().copied().map_or(0, c_int::from);
-            if let Some(cell) = all.cells.iter().find(|cell| cell.id == Some(id) && !cell.is_over) {
+            if let Some(cell) = all.cells.iter_mut().find(|cell| cell.id == Some(id) && !cell.is_over) {
                 unsafe { kill(cell.keeper, number) };
+                // Where the program has just ended, it would be for the next one.
+                cell.is_spent = true;
             }
         }
         b'K' => all.end(port, id),
@@ -378,33 +319,5 @@ fn act(port: &mut Port, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
             all.clear_away(port);
         }
         _ => {}
-    }
-}
-
-/// Sleeps a few times: a restored system whose timers stand still does not come back from it.
-fn sleep_often() {
-    for milliseconds in [10, 10, 10, 10, 100] {
-        unsafe { poll(null_mut(), 0, milliseconds) };
-    }
-}
-
-/// Takes the host's time and name, and fills the pool of random numbers: a restored system has neither of its own.
-fn settle(payload: &[u8]) {
-    let mut fields = Fields(payload);
-    let seconds = fields.number() as c_long;
-    let nanoseconds = fields.number() as c_long;
-    let entropy = fields.bytes();
-    let name = fields.bytes();
-    unsafe { sethostname(name.as_ptr().cast(), name.len()) };
-    unsafe { clock_settime(0, &TimeSpec { seconds, nanoseconds }) };
-    let mut pool = Vec::new();
-    pool.extend_from_slice(&(entropy.len() as i32 * 8).to_ne_bytes());
-    pool.extend_from_slice(&(entropy.len() as i32).to_ne_bytes());
-    pool.extend_from_slice(entropy);
-    unsafe {
-        let device = open(c"/dev/urandom".as_ptr(), O_WRONLY | O_CLOEXEC);
-        ioctl(device, RNDADDENTROPY, pool.as_ptr());
-        ioctl(device, RNDRESEEDCRNG);
-        close(device);
     }
 }

@@ -44,6 +44,11 @@ pub(crate) struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
+    /// Whether its program's loader finds a cache of ours.
+    pub(crate) fn has_cache(&self) -> bool {
+        !self.cache.is_empty()
+    }
+
     pub(crate) fn read(payload: &'a [u8]) -> Self {
         let mut fields = Fields(payload);
         let _slot_and_dress = [fields.number(), fields.number()];
@@ -102,7 +107,8 @@ pub(crate) fn look_at_limits() {
 
 impl Start {
     /// Where the place for the program could not be laid out, all that is left is to take the order.
-    pub(crate) fn new(laid: Result<(), (String, i32)>, from: c_int) -> Self {
+    /// An order that is there already is obeyed first.
+    pub(crate) fn new(laid: Result<(), (String, i32)>, from: c_int, order: Vec<u8>) -> Self {
         let links = unsafe { open(c"/cell/links".as_ptr(), O_DIRECTORY | O_CLOEXEC) };
         let about = fs::metadata("/cell/links/etc").ok();
         let time = || TimeSpec {
@@ -110,7 +116,7 @@ impl Start {
             nanoseconds: about.as_ref().map_or(0, MetadataExt::mtime_nsec) as c_long,
         };
         let site = Site { streams: [-1; 3], links, etc_times: [time(), time()], is_dressed: false };
-        Self { from, site, order: Vec::new(), failure: laid.err() }
+        Self { from, site, order, failure: laid.err() }
     }
 
     /// Starts a program when its order comes. The result is the process, less than zero where there is none.
@@ -119,7 +125,6 @@ impl Start {
     /// copied and nothing torn down, and all that does not depend on the order is done before it comes.
     pub(crate) fn program(&mut self, streams: [c_int; 3]) -> c_int {
         self.site.streams = streams;
-        self.order.clear();
         let mut stack = vec![0u8; STACK_BYTES];
         let this: *mut Self = self;
         // From the top down, aligned as all machines want it.
@@ -130,7 +135,9 @@ impl Start {
         };
         if process < 0 {
             self.fail("fork");
-            self.order = read_order(self.from);
+            if self.order.is_empty() {
+                self.order = read_order(self.from);
+            }
         }
         process
     }
@@ -149,7 +156,9 @@ extern "C" fn enter(start: *mut c_void) -> c_int {
     if let Err(stage) = start.site.prepare() {
         start.fail(stage);
     }
-    start.order = read_order(start.from);
+    if start.order.is_empty() {
+        start.order = read_order(start.from);
+    }
     if !start.order.is_empty() && start.failure.is_none() {
         let stage = start.site.obey(&Order::read(&start.order));
         start.fail(stage);
@@ -198,7 +207,7 @@ impl Site {
                     return "lay the sysroot over the root";
                 }
             }
-            if !order.cache.is_empty() && !self.lay_cache(order.cache) {
+            if order.has_cache() && !self.lay_cache(order.cache) {
                 return "lay the loader's cache over the root";
             }
             self.is_dressed = true;
@@ -239,7 +248,7 @@ impl Site {
 const ORDER_BYTES: usize = 16 * 1024;
 
 /// Reads an order, which comes after its length and with nothing behind it; nothing where it never comes.
-fn read_order(fd: c_int) -> Vec<u8> {
+pub(crate) fn read_order(fd: c_int) -> Vec<u8> {
     let (mut order, mut length) = (Vec::new(), usize::MAX);
     while order.len() < length {
         let start = order.len();

@@ -9,6 +9,8 @@ use crate::linux::*;
 
 /// What the keeper says of its place, a byte each.
 pub(crate) mod word {
+    /// It is as far as it can be before its order comes.
+    pub(crate) const FOUNDED: u8 = b'f';
     /// It is laid out, and asks nothing of the host until a program runs.
     pub(crate) const READY: u8 = b'r';
     /// The program has left it as it was.
