@@ -195,9 +195,19 @@ impl Bench {
         name: &str,
         flags: &[&str],
     ) -> Result<PathBuf, Box<dyn std::error::Error>> {
-        let source = self.work.join("hello.c");
-        std::fs::write(&source, "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n")?;
+        self.compiled(cc, name, "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n", flags)
+    }
+
+    fn compiled(
+        &self,
+        cc: &str,
+        name: &str,
+        text: &str,
+        flags: &[&str],
+    ) -> Result<PathBuf, Box<dyn std::error::Error>> {
         let output = self.work.join(name);
+        let source = output.with_extension("c");
+        std::fs::write(&source, text)?;
         let built = quiet(cc).arg("-O1").args(flags).arg("-o").arg(&output).arg(&source).status();
         if !built.is_ok_and(|status| status.success()) {
             return Err(format!("`{cc}` is missing or fails").into());

@@ -37,6 +37,17 @@ int main(void) {
 /// What is waited for, in case firmware prints something on the same line.
 const BARE_WORD: &str = "the bare system is up";
 
+/// A program that reads a file and writes one, whose place in a guest is not used again.
+const WRITES: &str = r#"
+#include <stdio.h>
+int main(void) {
+    char line[99] = "";
+    FILE *read = fopen("/etc/hostname", "r"), *written = fopen("written", "w");
+    if (read) fgets(line, sizeof line, read);
+    return fputs(line, written) < 0 || fclose(written) || puts("hello") < 0;
+}
+"#;
+
 /// C compilers by the machine of the system.
 const COMPILERS: [(&str, &str); 6] = [
     ("x86_64", "cc"),
@@ -51,8 +62,8 @@ const COMPILERS: [(&str, &str); 6] = [
 struct Subject {
     system: &'static System,
     cc: &'static str,
-    /// A static and a dynamic program that print one line.
-    programs: [(&'static str, PathBuf); 2],
+    /// A static and a dynamic program that print one line, and a static one that reads and writes as well.
+    programs: [(&'static str, PathBuf); 3],
 }
 
 impl Bench {
@@ -78,7 +89,9 @@ impl Bench {
         let hello = |kind: &'static str, flags: &[&str]| -> Fallible<(&'static str, PathBuf)> {
             Ok((kind, self.hello_with(cc, &format!("vm-{kind}-{}", system.machine), flags)?))
         };
-        Ok(Subject { system, cc, programs: [hello("static", &["-static"])?, hello("dynamic", &[])?] })
+        let writes = self.compiled(cc, &format!("vm-writes-{}", system.machine), WRITES, &["-static"])?;
+        let programs = [hello("static", &["-static"])?, hello("dynamic", &[])?, ("writing", writes)];
+        Ok(Subject { system, cc, programs })
     }
 
     /// From nothing to the end of the first program, against the time from the start of QEMU with the very same words and
@@ -146,13 +159,13 @@ impl Bench {
         let _server = Server::start(&self.binary, &words, &servers)?;
         for (kind, program) in &subject.programs {
             let words = self.vm_words(program)?;
-            let further = || {
-                let mut command = command(&words);
-                command.env("TRIPLECHECK_VM_SERVERS", &servers);
+            let started = |words: &[String]| {
+                let mut command = command(words);
+                command.env("TRIPLECHECK_VM_SERVERS", &servers).current_dir(&self.work);
                 command
             };
             let user = self.words_with(&["--emulator", "qemu-user"], program)?;
-            let (further, user) = super::paired(STARTS, &further, &|| command(&user))?;
+            let (further, user) = super::paired(STARTS, &|| started(&words), &|| started(&user))?;
             println!(
                 "vm     {}: a further {kind} program {further}, under qemu-user {user}: ratio {:.2}",
                 subject.system.machine,
