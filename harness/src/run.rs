@@ -23,6 +23,7 @@ mod lent;
 mod nests;
 mod patience;
 mod pieces;
+mod places;
 mod preparations;
 mod queue;
 mod schedule;

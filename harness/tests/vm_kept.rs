@@ -158,6 +158,55 @@ fn a_guest_that_runs_already_sees_every_change_of_the_hosts_files() {
     assert_eq!(server.run(&tool), said("two -"));
 }
 
+/// What a loader looks for in vain is held like what it finds.
+#[test]
+fn a_library_that_comes_to_lie_where_it_was_looked_for_before_is_found() {
+    if !boots(AARCH64) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    for name in ["first", "second"] {
+        std::fs::create_dir(at(name)).unwrap();
+        let source = format!("const char *answer(void) {{ return \"{name}\"; }}\n");
+        let library = at(&format!("{name}.so"));
+        let flags = ["-shared", "-fPIC", "-Wl,-soname,libanswer.so"];
+        if !compile("aarch64-linux-gnu-gcc", AARCH64, &source, &library, &flags) {
+            return;
+        }
+    }
+    std::fs::rename(at("second.so"), at("second/libanswer.so")).unwrap();
+    let program = at("program");
+    let source =
+        "#include <stdio.h>\nconst char *answer(void);\nint main(void) { return puts(answer()) < 0; }\n";
+    let library = at("second/libanswer.so").display().to_string();
+    if !compile("aarch64-linux-gnu-gcc", AARCH64, source, &program, &[&library]) {
+        return;
+    }
+    // One that needs no library names the same system.
+    let other = at("other");
+    if !compile("aarch64-linux-gnu-gcc", AARCH64, "int main(void) { return 0; }", &other, &["-static"]) {
+        return;
+    }
+    let server = Server::start(&words(&other, None));
+    let answer = || {
+        let mut command = triplecheck();
+        command.args(["exec", "--emulator", "vm", "--"]).arg(&program).current_dir(dir.path());
+        command.env("LD_LIBRARY_PATH", format!("{}:{}", at("first").display(), at("second").display()));
+        let run = ran(command.env("TRIPLECHECK_VM_SERVERS", server.dir.path()));
+        (run.stdout, run.stderr)
+    };
+    let settled = std::time::Instant::now() + std::time::Duration::from_secs(4);
+    while std::time::Instant::now() < settled {
+        assert_eq!(answer(), ("second\n".to_owned(), String::new()));
+    }
+    std::fs::rename(at("first.so"), at("first/libanswer.so")).unwrap();
+    assert_eq!(answer().0, "first\n");
+    assert_eq!(answer().0, "first\n");
+    std::fs::remove_file(at("first/libanswer.so")).unwrap();
+    assert_eq!(answer().0, "second\n");
+}
+
 /// Says what it finds of programs before it, and leaves what its word says.
 const TRACES: &str = r#"
     #define _GNU_SOURCE

@@ -16,6 +16,7 @@ use triplecheck_emulators::lookup::{Decision, lookup};
 use super::board::Label;
 use super::lent;
 use super::nests::Nests;
+use super::places::{Place, Places};
 use super::preparations::Preparations;
 use super::sentinels::Sentinels;
 use super::systems::Systems;
@@ -63,8 +64,7 @@ pub(crate) struct Starter<'a> {
     work: Work,
     /// By program, target, and whether a kernel of its own is needed.
     decisions: Mutex<HashMap<(PathBuf, String, bool), std::sync::Arc<Decision>>>,
-    /// Numbers working directories.
-    counter: AtomicU64,
+    places: Places,
     /// Counts guests.
     started: AtomicU64,
     hashes: Mutex<HashMap<PathBuf, blake3::Hash>>,
@@ -98,7 +98,7 @@ impl<'a> Starter<'a> {
             systems: Systems::new(work.path().join("vm")),
             work,
             decisions: Mutex::new(HashMap::new()),
-            counter: AtomicU64::new(0),
+            places: Places::default(),
             started: AtomicU64::new(0),
             hashes: Mutex::new(HashMap::new()),
             directories: Mutex::new(HashMap::new()),
@@ -229,7 +229,8 @@ impl<'a> Starter<'a> {
 
     /// Runs a guest in a place of its own.
     fn observe(&self, launch: &Launch, planned: &PlannedTarget, start: &Start<'_>) -> Result<Observation> {
-        let place = self.place(start)?;
+        let is_of_guests = launch.emulator.kind == Kind::Vm;
+        let place = self.places.take(self.work.path(), is_of_guests, start.varied)?;
         let launched = windows::launched(launch, &planned.target, start.program, start.args, &place.root);
         let guest = match &launched {
             Some(launched) => Guest { program: &launched.program, argv0: None, args: &launched.args },
@@ -240,7 +241,7 @@ impl<'a> Starter<'a> {
         if let Some(launched) = launched {
             observation.end = windows::end(&launched.status, observation.end);
         }
-        place.remove();
+        self.places.give_back(place, is_of_guests && observation.leaked.is_empty(), start.varied);
         Ok(observation)
     }
 
@@ -316,19 +317,6 @@ impl<'a> Starter<'a> {
         lock().entry(key).or_insert_with(|| decision.into()).clone()
     }
 
-    fn place(&self, start: &Start<'_>) -> Result<Place> {
-        let number = self.counter.fetch_add(1, Ordering::Relaxed);
-        let name = if start.varied { format!("{number}-again") } else { format!("{number}") };
-        let root = self.work.path().join(name);
-        let cwd = root.join("cwd");
-        let tmp = root.join("tmp");
-        for directory in [&cwd, &tmp] {
-            fs_err::create_dir_all(directory).about("create", directory)?;
-        }
-        let cwd = start.dir.map_or(cwd, Path::to_path_buf);
-        Ok(Place { cwd, tmp, stdout: root.join("stdout"), stderr: root.join("stderr"), root })
-    }
-
     fn supervise(
         &self,
         launch: &Launch,
@@ -351,7 +339,7 @@ impl<'a> Starter<'a> {
             argv0: command.argv0.as_deref(),
             args: &command.args,
             env: &env,
-            dir: &place.cwd,
+            dir: start.dir.unwrap_or(&place.cwd),
             stdin: start.stdin.map_or(Stdin::Null, Stdin::File),
             stdout: &place.stdout,
             stderr: &place.stderr,
@@ -378,34 +366,18 @@ impl<'a> Starter<'a> {
     }
 }
 
-/// The directories and files of one run.
-struct Place {
-    root: PathBuf,
-    cwd: PathBuf,
-    tmp: PathBuf,
-    stdout: PathBuf,
-    stderr: PathBuf,
-}
-
-impl Place {
-    /// Removes it at once, so that a thousand cells do not fill the disk; what cannot be removed now goes with
-    /// the whole directory at the end, whose failure is told.
-    fn remove(self) {
-        let _ = fs_err::remove_dir_all(self.root);
-    }
-}
-
 fn collect(supervised: &Supervised, start: &Start<'_>, place: &Place) -> Result<Observation> {
     let read = |path: &Path| match fs_err::read(path) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Error::world(format!("cannot read `{}`", path.display())).caused_by(error)),
     };
+    let cwd = start.dir.unwrap_or(&place.cwd);
     Ok(Observation {
         end: end(&supervised.termination),
         stdout: read(&place.stdout)?,
         stderr: read(&place.stderr)?,
-        files: produced(&place.cwd, start.files)?,
+        files: produced(cwd, start.files)?,
         wall: supervised.wall,
         cpu: supervised.cpu,
         peak_rss_bytes: supervised.peak_rss_bytes,
@@ -414,7 +386,7 @@ fn collect(supervised: &Supervised, start: &Start<'_>, place: &Place) -> Result<
         // The program's own path first: it may lie below one of the directories.
         roots: vec![
             (start.program.to_owned(), "<program>"),
-            (place.cwd.clone(), "<cwd>"),
+            (cwd.to_owned(), "<cwd>"),
             (place.tmp.clone(), "<tmp>"),
         ],
     })

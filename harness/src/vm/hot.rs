@@ -1,7 +1,8 @@
 //! Which of the host's files a guest holds in its memory, as a layer of every program's root (`harness/agent/hot.rs`), and
 //! what has to be told it before each program, so that no program sees a file that is older than its start.
 //!
-//! Held are programs that run for the second time, and what their loader reads and looks for in vain. Each path is
+//! Held are programs that run for the second time, what their loader reads and looks for in vain, and the directory in which
+//! they start. Each path is
 //! looked at before each program: what changed is taken out of the layer. A file whose last change is too fresh for its
 //! time to tell a further one is not held yet. What is not held is read over 9p, so that nothing here decides what a
 //! program sees, only how soon.
@@ -49,7 +50,15 @@ pub(super) struct Hot {
     caches: HashMap<Vec<Vec<u8>>, Cache>,
 }
 
-pub(super) type Start = (PathBuf, Vec<Vec<u8>>);
+/// What decides which files a program wants.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Start {
+    pub(super) program: PathBuf,
+    /// Of its sysroot.
+    pub(super) links: Vec<Vec<u8>>,
+    /// Its `LD_LIBRARY_PATH`.
+    pub(super) library_path: Vec<PathBuf>,
+}
 
 /// What one program wants.
 struct Wants {
@@ -97,9 +106,10 @@ impl Hot {
         let mut cache = Vec::new();
         let mut dress = blake3::Hasher::new();
         self.look_again(&mut changes);
-        if let Some(((program, links), cwd)) = start(order) {
+        if let Some((start, cwd)) = start(order) {
+            let links = start.links.clone();
             let mut paths;
-            (paths, cache) = self.wanted(program, links.clone());
+            (paths, cache) = self.wanted(start);
             paths.push(cwd);
             for path in paths {
                 // What runs once is not worth the copy.
@@ -150,24 +160,23 @@ impl Hot {
     }
 
     /// The paths that a program wants, and its loader's cache.
-    fn wanted(&mut self, program: PathBuf, links: Vec<Vec<u8>>) -> (Vec<PathBuf>, Vec<u8>) {
-        let Some(seen) = look(&program) else { return (Vec::new(), Vec::new()) };
-        let key = (program, links);
-        if let Some(wants) = self.wants.get(&key)
+    fn wanted(&mut self, start: Start) -> (Vec<PathBuf>, Vec<u8>) {
+        let Some(seen) = look(&start.program) else { return (Vec::new(), Vec::new()) };
+        if let Some(wants) = self.wants.get(&start)
             && wants.program == seen
             && wants.libraries.are_as_they_were()
         {
-            let cache = self.caches.get(&key.1).filter(|_| wants.has_cache);
+            let cache = self.caches.get(&start.links).filter(|_| wants.has_cache);
             return (wants.paths.clone(), cache.map(|cache| cache.bytes.clone()).unwrap_or_default());
         }
-        let (mut wants, elf) = Wants::of(&key, seen, self.machine);
-        let cache = elf.and_then(|elf| self.cache(&elf, &wants.libraries, &key.1));
+        let (mut wants, elf) = Wants::of(&start, seen, self.machine);
+        let cache = elf.and_then(|elf| self.cache(&elf, &wants.libraries, &start.links));
         wants.has_cache = cache.is_some();
         let paths = wants.paths.clone();
         if self.wants.len() >= PROGRAMS_MAX {
             self.wants.clear();
         }
-        self.wants.insert(key, wants);
+        self.wants.insert(start, wants);
         (paths, cache.unwrap_or_default())
     }
 
@@ -181,7 +190,7 @@ impl Hot {
         let cache = self.caches.entry(links.to_vec()).or_default();
         if !cache.libraries.are_as_they_were() {
             *cache = Cache::default();
-            self.wants.retain(|(_, others), _| others != links);
+            self.wants.retain(|other, _| other.links != links);
         }
         let all = cache.libraries.with(libraries);
         cache.bytes = cache::cache(machine.name, elf, &all.found)?;
@@ -222,20 +231,20 @@ impl Hot {
 
 impl Wants {
     /// Itself, its loader and its libraries, and what its loader looks for in vain; and what it is, where it has a loader.
-    fn of((program, links): &Start, seen: Seen, machine: Option<&'static Machine>) -> (Self, Option<Elf>) {
+    fn of(start: &Start, seen: Seen, machine: Option<&'static Machine>) -> (Self, Option<Elf>) {
         let mut wants = Self {
             program: seen,
             libraries: Libraries::default(),
-            paths: vec![program.clone()],
+            paths: vec![start.program.clone()],
             has_cache: false,
         };
         let mut dynamic = None;
-        if let (Some(machine), Ok(Binary::Elf(elf))) = (machine, Binary::read(program))
+        if let (Some(machine), Ok(Binary::Elf(elf))) = (machine, Binary::read(&start.program))
             && let Some(loader) = &elf.interpreter
         {
             wants.paths.push(loader.into());
             wants.paths.extend(["/etc/ld.so.preload", "/etc/ld.so.cache"].map(PathBuf::from));
-            wants.libraries = Libraries::of(&elf.needed, machine, links);
+            wants.libraries = Libraries::of(&elf.needed, machine, &start.links, &start.library_path);
             wants.paths.extend(wants.libraries.paths.iter().cloned());
             dynamic = Some(elf);
         }
@@ -294,15 +303,23 @@ impl Changes {
     }
 }
 
-/// Program and links of an order, and the directory in which it starts.
+/// What an order starts, and the directory in which.
 pub(super) fn start(order: &[u8]) -> Option<(Start, PathBuf)> {
+    const LIBRARY_PATH: &[u8] = b"LD_LIBRARY_PATH=";
     let mut reader = Reader(order);
     let _piped = reader.number()?;
     super::inherited::pass_over(&mut reader)?;
     let cwd = PathBuf::from(OsStr::from_bytes(reader.bytes()?));
     let links = reader.list()?.into_iter().map(<[u8]>::to_vec).collect();
-    reader.list()?;
-    Some(((cwd.join(OsStr::from_bytes(reader.bytes()?)), links), cwd))
+    let _roots = reader.list()?;
+    let program = cwd.join(OsStr::from_bytes(reader.bytes()?));
+    let _argv = reader.list()?;
+    let env = reader.list()?;
+    let library_path = env.iter().find_map(|entry| entry.strip_prefix(LIBRARY_PATH)).unwrap_or_default();
+    let dirs =
+        library_path.split(|byte| matches!(byte, b':' | b';')).map(|dir| Path::new(OsStr::from_bytes(dir)));
+    let library_path = dirs.filter(|dir| dir.is_absolute()).map(Path::to_owned).collect();
+    Some((Start { program, links, library_path }, cwd))
 }
 
 #[cfg(test)]
@@ -333,6 +350,7 @@ mod tests {
             super::super::inherited::write(&mut fields);
             fields.bytes(b"/").list([].into_iter()).list([].into_iter());
             fields.bytes(self.at(program).as_os_str().as_bytes());
+            fields.list([].into_iter()).list([].into_iter());
             let payload = self.hot.before(&fields.0).changes;
             let (mut reader, mut told) = (Reader(&payload), Vec::new());
             while let Some(word) = reader.byte() {

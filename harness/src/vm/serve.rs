@@ -229,6 +229,11 @@ impl Shared {
 /// thread must not write to the guest, which may be waiting until its frames are read.
 fn distribute(guest: &mut Guest, events: &Sender<Frame>, shared: &Shared) -> io::Result<()> {
     while let Some(frame) = wire::read(&mut guest.port)? {
+        if frame.kind == kind::READY {
+            // Of a place, whose number is no cell's.
+            let _ = events.send(frame);
+            continue;
+        }
         let back = {
             let mut clients = shared.clients();
             if frame.kind == kind::OVER {
@@ -241,7 +246,7 @@ fn distribute(guest: &mut Guest, events: &Sender<Frame>, shared: &Shared) -> io:
         if let Some(back) = back {
             let _ = wire::write(&mut &back, 0, frame.kind, &frame.payload);
         }
-        if matches!(frame.kind, kind::OVER | kind::READY) {
+        if frame.kind == kind::OVER {
             let _ = events.send(frame);
         }
     }

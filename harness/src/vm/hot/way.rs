@@ -14,6 +14,16 @@ use triplecheck_emulators::machine::Machine;
 const LINKS_MAX: usize = 20;
 const LIBRARIES_MAX: usize = 60;
 
+/// Where glibc's loader looks for variants of libraries in each directory of `LD_LIBRARY_PATH`, as 2.36 asks for them on the
+/// processors of our systems; beside these in `tls`, and since 2.37 in `glibc-hwcaps` alone.
+const VARIANTS: [(&str, &[&str]); 5] = [
+    ("aarch32", &["neon", "v7l", "vfp"]),
+    ("aarch64", &["aarch64"]),
+    ("s390x", &["eimm", "ldisp", "vx", "vxe", "vxe2", "z15", "zarch"]),
+    ("x86_64", &["x86_64"]),
+    ("powerpc64le", &["power9", "altivec", "dfp", "vsx", "arch_2_06", "arch_2_07"]),
+];
+
 /// What every root has for itself.
 const OWN: [&str; 3] = ["/dev", "/proc", "/sys"];
 
@@ -150,9 +160,17 @@ pub(super) struct Libraries {
 }
 
 impl Libraries {
-    /// Those that are needed, and those which they need.
-    pub(super) fn of(needed: &[String], machine: &Machine, links: &[Vec<u8>]) -> Self {
+    /// Those that are needed, and those which they need, looked for in `first` before all other directories.
+    pub(super) fn of(needed: &[String], machine: &Machine, links: &[Vec<u8>], first: &[PathBuf]) -> Self {
         let mut libraries = Self::default();
+        let variants_of =
+            VARIANTS.iter().find(|(name, _)| *name == machine.name).map_or(&[][..], |row| row.1);
+        for dir in first {
+            libraries
+                .paths
+                .extend(["glibc-hwcaps", "tls"].iter().chain(variants_of).map(|name| dir.join(name)));
+            libraries.dirs.extend(way(dir, links));
+        }
         let mut pending = needed.to_vec();
         let mut known: BTreeSet<String> = BTreeSet::new();
         let mut dirs = standard_dirs(Path::new("/"), machine);
@@ -172,7 +190,7 @@ impl Libraries {
             if known.len() == LIBRARIES_MAX || name.contains('/') || !known.insert(name.clone()) {
                 continue;
             }
-            for dir in &dirs {
+            for dir in first.iter().chain(&dirs) {
                 let path = dir.join(&name);
                 libraries.paths.extend([dir.join("glibc-hwcaps"), path.clone()]);
                 let Some(way) = way(&path, links) else { continue };
@@ -183,6 +201,7 @@ impl Libraries {
                     pending.extend(elf.needed);
                 }
                 if let Some(path) = path.to_str()
+                    && !first.contains(dir)
                     && !variants.iter().any(|dir| dir.join(&name).exists())
                 {
                     libraries.found.push((name, path.to_owned()));
