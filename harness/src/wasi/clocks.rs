@@ -16,6 +16,8 @@ type Answer = Result<(), Errno>;
 const SUBSCRIPTION_BYTES: u32 = 48;
 const EVENT_BYTES: u32 = 32;
 const CLOCK_ABSOLUTE: u16 = 1;
+const REALTIME: u32 = 0;
+const MONOTONIC: u32 = 1;
 const HANGUP: u16 = 1;
 
 /// As many subscriptions as one call serves: more than any program has descriptors.
@@ -31,8 +33,8 @@ pub(super) fn clock_time_get(_: &mut Wasi, memory: &mut Memory, clock: u32, _: u
 
 fn clock_id(clock: u32) -> Result<ClockId, Errno> {
     match clock {
-        0 => Ok(ClockId::Realtime),
-        1 => Ok(ClockId::Monotonic),
+        REALTIME => Ok(ClockId::Realtime),
+        MONOTONIC => Ok(ClockId::Monotonic),
         2 => Ok(ClockId::ProcessCPUTime),
         3 => Ok(ClockId::ThreadCPUTime),
         _ => Err(Errno::INVAL),
@@ -114,6 +116,8 @@ fn subscription(memory: &Memory, address: u32) -> Result<Subscription, Errno> {
         0 => {
             let clock = word(16);
             let absolute = u16::from_le_bytes([bytes[40], bytes[41]]) & CLOCK_ABSOLUTE != 0;
+            // So much time is not less where somebody sets the clock meanwhile (clock_nanosleep(2)).
+            let clock = if clock == REALTIME && !absolute { MONOTONIC } else { clock };
             let start = if absolute { 0 } else { now(clock)? };
             Wait::Clock { clock, until: start.saturating_add(long(24)) }
         }
@@ -198,4 +202,29 @@ fn write_event(memory: &mut Memory, address: u32, event: &Event) -> Answer {
     bytes[16..24].copy_from_slice(&event.bytes.to_le_bytes());
     bytes[24..26].copy_from_slice(&event.flags.to_le_bytes());
     memory.write(address, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The clock by which a wait of 20 ms on this one is measured.
+    fn measured_by(clock: u32, flags: u16) -> u32 {
+        let mut bytes = [0; SUBSCRIPTION_BYTES as usize];
+        bytes[16..20].copy_from_slice(&clock.to_le_bytes());
+        bytes[24..32].copy_from_slice(&20_000_000_u64.to_le_bytes());
+        bytes[40..42].copy_from_slice(&flags.to_le_bytes());
+        match subscription(&Memory(&mut bytes), 0).unwrap().wait {
+            Wait::Clock { clock, .. } => clock,
+            Wait::Descriptor { .. } => panic!("it waits for a time"),
+        }
+    }
+
+    #[test]
+    fn a_stretch_of_time_is_not_shorter_where_the_wall_clock_is_set() {
+        assert_eq!(measured_by(REALTIME, 0), MONOTONIC);
+        assert_eq!(measured_by(REALTIME, CLOCK_ABSOLUTE), REALTIME);
+        assert_eq!(measured_by(MONOTONIC, 0), MONOTONIC);
+        assert_eq!(measured_by(2, 0), 2);
+    }
 }
