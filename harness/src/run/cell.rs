@@ -241,7 +241,7 @@ impl<'a> Starter<'a> {
         if let Some(launched) = launched {
             observation.end = windows::end(&launched.status, observation.end);
         }
-        self.places.give_back(place, is_of_guests && observation.leaked.is_empty(), start.varied);
+        self.places.give_back(place, !observation.leaked.is_empty());
         Ok(observation)
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Place {
     pub(super) tmp: PathBuf,
     pub(super) stdout: PathBuf,
     pub(super) stderr: PathBuf,
+    /// Whether it is used again when it is empty again.
+    is_lasting: bool,
 }
 
 /// The places of a run.
@@ -33,10 +35,8 @@ pub(super) struct Places {
 impl Places {
     /// A place below `work`. One of a name of another length than usual where it is `varied`.
     pub(super) fn take(&self, work: &Path, is_of_guests: bool, varied: bool) -> Result<Place> {
-        if is_of_guests
-            && !varied
-            && let Some(place) = self.free().pop()
-        {
+        let is_lasting = is_of_guests && !varied;
+        if is_lasting && let Some(place) = self.free().pop() {
             return Ok(place);
         }
         let number = self.count.fetch_add(1, Ordering::Relaxed);
@@ -47,6 +47,7 @@ impl Places {
             stdout: root.join("stdout"),
             stderr: root.join("stderr"),
             root,
+            is_lasting,
         };
         for directory in [&place.cwd, &place.tmp] {
             fs_err::create_dir_all(directory).about("create", directory)?;
@@ -54,10 +55,10 @@ impl Places {
         Ok(place)
     }
 
-    /// Takes a place back, whose program is over and has left no process behind. What cannot be removed now goes with the whole
-    /// directory at the end, whose failure is told.
-    pub(super) fn give_back(&self, place: Place, is_of_guests: bool, varied: bool) {
-        if is_of_guests && !varied && place.empty().is_ok() {
+    /// Takes a place back, whose program is over, and may have left processes behind. What cannot be removed now goes with the
+    /// whole directory at the end, whose failure is told.
+    pub(super) fn give_back(&self, place: Place, has_left_processes: bool) {
+        if place.is_lasting && !has_left_processes && place.empty().is_ok() {
             self.free().push(place);
         } else {
             place.remove();
@@ -114,7 +115,7 @@ mod tests {
             fs_err::write(file, "").unwrap();
         }
         assert_ne!(take(true, false).root, root, "it is not free");
-        places.give_back(first, true, false);
+        places.give_back(first, false);
         assert_ne!(take(false, false).root, root);
         assert_ne!(take(true, true).root, root);
         let again = take(true, false);
@@ -124,10 +125,17 @@ mod tests {
             0
         );
         assert!(!again.stdout.exists() && !again.stderr.exists());
-        // Not if anybody has put something beside it.
+        // Not if anybody has put something beside it, or still could; nor others.
         fs_err::write(root.join("other"), "").unwrap();
-        places.give_back(again, true, false);
+        places.give_back(again, false);
         assert!(!root.exists());
-        assert_ne!(take(true, false).root, root);
+        for (is_of_guests, varied, has_left_processes) in
+            [(true, false, true), (false, false, false), (true, true, false)]
+        {
+            let place = take(is_of_guests, varied);
+            let root = place.root.clone();
+            places.give_back(place, has_left_processes);
+            assert!(!root.exists());
+        }
     }
 }
