@@ -134,10 +134,32 @@ mod tests {
         assert_eq!(Monitor::new(ours).restore(&state), expected.map_err(str::to_owned));
     }
 
+    const HELLO: &str = r#"{"QMP": {"version": {}, "capabilities": []}}"#;
+    const DONE: &str = r#"{"return": {}}"#;
+
+    /// What a QEMU that says these lines makes of two questions for the requests of a share.
+    fn counted(lines: &[&str]) -> [Result<u64, String>; 2] {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.write_all(lines.join("\n").as_bytes()).unwrap();
+        theirs.write_all(b"\n").unwrap();
+        theirs.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut monitor = Monitor::new(ours);
+        [monitor.requests(1), monitor.requests(1)]
+    }
+
+    #[test]
+    fn requests_are_counted_by_a_qemu_that_tells_them() {
+        let queue = |count: u32| format!(r#"{{"return": {{"used-idx": 7, "last-avail-idx": {count}}}}}"#);
+        let (first, second) = (queue(80), queue(94));
+        assert_eq!(counted(&[HELLO, DONE, &first, r#"{"event": "RESUME"}"#, &second]), [Ok(80), Ok(94)]);
+        let unknown = r#"{"error": {"class": "CommandNotFound", "desc": "it has not been found"}}"#;
+        let why = Err("`x-query-virtio-queue-status`: it has not been found".to_owned());
+        assert_eq!(counted(&[HELLO, DONE, unknown, unknown]), [why.clone(), why]);
+        assert!(counted(&[HELLO, DONE, DONE, DONE]).iter().all(Result::is_err), "an answer without a count");
+    }
+
     #[test]
     fn a_state_is_restored_when_qemu_says_that_it_is() {
-        const HELLO: &str = r#"{"QMP": {"version": {}, "capabilities": []}}"#;
-        const DONE: &str = r#"{"return": {}}"#;
         let event = |status: &str| format!(r#"{{"event": "MIGRATION", "data": {{"status": "{status}"}}}}"#);
         let (active, completed, failed) = (event("active"), event("completed"), event("failed"));
         check(&[HELLO, DONE, DONE, DONE, DONE, &active, "{\"event\": \"RESUME\"}", &completed], Ok(()));
