@@ -21,7 +21,7 @@ const VARIANTS: [(&str, &[&str]); 5] = [
     ("aarch64", &["aarch64"]),
     ("s390x", &["eimm", "ldisp", "vx", "vxe", "vxe2", "z15", "zarch"]),
     ("x86_64", &["x86_64"]),
-    ("powerpc64le", &["power9", "altivec", "dfp", "vsx", "arch_2_06", "arch_2_07"]),
+    ("powerpc64le", &["altivec", "dfp", "power9"]),
 ];
 
 /// What every root has for itself.
