@@ -53,7 +53,7 @@ fn main() {
 fn prepare_first() -> Option<Cell> {
     const SLOT: u64 = 1;
     let first = prepare(SLOT, When::Early)?;
-    let mut founded = [PollFd { fd: first.control, events: POLLIN, revents: 0 }];
+    let mut founded = [PollFd { fd: first.way.control, events: POLLIN, revents: 0 }];
     unsafe { poll(founded.as_mut_ptr(), 1, -1) };
     Some(first)
 }
@@ -98,14 +98,15 @@ fn serve(mut port: Port, mut all: Cells) -> ! {
             fds.extend(cell.from.iter().map(|&fd| PollFd { fd, events: POLLIN, revents: 0 }));
             let waits = !cell.pending.is_empty() || cell.ends;
             fds.push(PollFd { fd: if waits { cell.stdin } else { -1 }, events: POLLOUT, revents: 0 });
-            let events = if cell.order.is_empty() { POLLIN } else { POLLIN | POLLOUT };
-            fds.push(PollFd { fd: cell.control, events, revents: 0 });
+            fds.push(PollFd { fd: cell.way.control, events: POLLIN, revents: 0 });
+            let orders = if cell.order.is_empty() { -1 } else { cell.way.orders };
+            fds.push(PollFd { fd: orders, events: POLLOUT, revents: 0 });
         }
         if unsafe { poll(fds.as_mut_ptr(), fds.len() as c_ulong, -1) } < 0 {
             // Interrupted: nothing was looked at, and there is something to read in `ended` the next time.
             continue;
         }
-        for (cell, fds) in all.cells.iter_mut().zip(fds[2..].chunks(5)) {
+        for (cell, fds) in all.cells.iter_mut().zip(fds[2..].chunks(6)) {
             for stream in 0..3 {
                 if fds[stream].revents != 0 {
                     pass_on(&mut port, cell, stream, &mut buffer);
@@ -114,11 +115,11 @@ fn serve(mut port: Port, mut all: Cells) -> ! {
             if fds[3].revents != 0 {
                 feed(&mut port, cell);
             }
-            if fds[4].revents & POLLOUT != 0 {
-                cell.write_order();
-            }
-            if fds[4].revents & !POLLOUT != 0 && cell.listen() {
+            if fds[4].revents != 0 && cell.listen() {
                 port.send(cell.number, b'Z', &cell.slot.to_le_bytes());
+            }
+            if fds[5].revents != 0 {
+                cell.write_order();
             }
         }
         if fds[1].revents != 0 {
@@ -155,7 +156,7 @@ impl Cells {
     /// Says which programs are over, and makes their places ready for others.
     fn clear_away(&mut self, port: &mut Port) {
         for cell in self.cells.iter_mut().filter(|cell| !cell.is_over && cell.from == [-1; 3]) {
-            cell.is_over = true;
+            (cell.is_over, cell.is_idle) = (true, true);
             if let Some(id) = cell.id {
                 port.send(id, b'X', &[]);
             }

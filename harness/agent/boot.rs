@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::hot;
 use crate::linux::*;
@@ -41,6 +42,7 @@ pub(crate) fn boot() {
             close(file);
         }
     }
+    POOL.store(unsafe { open(c"/dev/urandom".as_ptr(), O_WRONLY | O_CLOEXEC) }, Ordering::Relaxed);
     hot::make();
     start::look_at_limits();
     loopback_up();
@@ -92,6 +94,9 @@ pub(crate) fn sleep_often() {
     }
 }
 
+/// The pool of random numbers, open since the boot: a restored system has to hurry.
+static POOL: AtomicI32 = AtomicI32::new(-1);
+
 /// Takes the host's time and name, and fills the pool of random numbers: a restored system has neither of its own.
 pub(crate) fn settle(payload: &[u8]) {
     let mut fields = Fields(payload);
@@ -105,10 +110,9 @@ pub(crate) fn settle(payload: &[u8]) {
     pool.extend_from_slice(&(entropy.len() as i32 * 8).to_ne_bytes());
     pool.extend_from_slice(&(entropy.len() as i32).to_ne_bytes());
     pool.extend_from_slice(entropy);
+    let device = POOL.load(Ordering::Relaxed);
     unsafe {
-        let device = open(c"/dev/urandom".as_ptr(), O_WRONLY | O_CLOEXEC);
         ioctl(device, RNDADDENTROPY, pool.as_ptr());
         ioctl(device, RNDRESEEDCRNG);
-        close(device);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::keeper::keep;
 use crate::linux::*;
-use crate::streams::{close_all, control, hand_over, word, Streams};
+use crate::streams::{close_all, hand_over, way, word, Streams, Way};
 use crate::wire::{field, Fields};
 
 /// A place in which programs run, one at a time: prepared, running, or being cleared away. Another program runs in it only
@@ -19,7 +19,7 @@ pub(crate) struct Cell {
     pub(crate) id: Option<u32>,
     pub(crate) keeper: c_int,
     /// The way to the keeper; -1 when closed, for which it waits at its end.
-    pub(crate) control: c_int,
+    pub(crate) way: Way,
     /// What is still to be written of the order.
     pub(crate) order: Vec<u8>,
     /// Standard output, standard error and the keeper's report; -1 when closed.
@@ -42,6 +42,8 @@ pub(crate) struct Cell {
     pub(crate) is_unasked: Option<bool>,
     /// No further program runs in it.
     pub(crate) is_spent: bool,
+    /// Its keeper gets the processor only when nobody else wants it.
+    pub(crate) is_idle: bool,
 }
 
 /// When a place is made.
@@ -65,19 +67,19 @@ pub(crate) fn slot_and_dress(payload: &[u8]) -> (u64, u64) {
 /// descriptors.
 pub(crate) fn prepare(slot: u64, when: When) -> Option<Cell> {
     let Streams { ours, theirs } = Streams::new()?;
-    let Some([control, keepers]) = control() else {
+    let Some([way, keepers]) = way() else {
         close_all(&[ours, theirs].concat());
         return None;
     };
     let keeper = clone_into_namespaces();
     if keeper == 0 {
-        keep(slot, when, [keepers, theirs[0], theirs[1], theirs[2], theirs[3]]);
+        keep(slot, when, keepers, theirs);
     }
     close_all(&theirs);
-    close_all(&[keepers]);
+    keepers.close();
     if keeper < 0 {
         close_all(&ours);
-        close_all(&[control]);
+        way.close();
         return None;
     }
     let [stdout, stderr, report, stdin] = ours;
@@ -87,7 +89,7 @@ pub(crate) fn prepare(slot: u64, when: When) -> Option<Cell> {
         slot,
         id: None,
         keeper,
-        control,
+        way,
         order: Vec::new(),
         from: [stdout, stderr, report],
         stdin,
@@ -100,6 +102,7 @@ pub(crate) fn prepare(slot: u64, when: When) -> Option<Cell> {
         is_untouched: None,
         is_unasked: None,
         is_spent: when != When::Idle,
+        is_idle: when == When::Idle,
     })
 }
 
@@ -119,13 +122,16 @@ impl Cell {
     }
 
     /// Has it made ready, or cleared away, as soon as can be: somebody waits for it.
-    pub(crate) fn hurry(&self) {
-        set_turn(self.keeper, Turn::Usual);
+    pub(crate) fn hurry(&mut self) {
+        if self.is_idle {
+            set_turn(self.keeper, Turn::Usual);
+        }
+        self.is_idle = false;
     }
 
-    /// Writes what the socket takes of the order.
+    /// Writes what the pipe takes of the order.
     pub(crate) fn write_order(&mut self) {
-        let count = unsafe { write(self.control, self.order.as_ptr().cast(), self.order.len()) };
+        let count = unsafe { write(self.way.orders, self.order.as_ptr().cast(), self.order.len()) };
         if count > 0 {
             self.order.drain(..count as usize);
         } else if std::io::Error::last_os_error().kind() != std::io::ErrorKind::WouldBlock {
@@ -136,7 +142,7 @@ impl Cell {
     /// Takes what the keeper says. Whether the place has just become ready.
     pub(crate) fn listen(&mut self) -> bool {
         let mut words = [0u8; 8];
-        let count = unsafe { read(self.control, words.as_mut_ptr().cast(), words.len()) };
+        let count = unsafe { read(self.way.control, words.as_mut_ptr().cast(), words.len()) };
         if count <= 0 {
             // It was killed.
             self.let_go();
@@ -155,7 +161,7 @@ impl Cell {
     /// After a program: makes the place ready for the next one, or lets it go. Nothing where that is not known yet.
     /// Whether it is ready.
     pub(crate) fn go_on(&mut self) -> bool {
-        if !self.is_over || self.is_reaped || self.control < 0 {
+        if !self.is_over || self.is_reaped || self.way.control < 0 {
             return false;
         }
         let is_known_to_be_spent =
@@ -171,7 +177,7 @@ impl Cell {
             self.let_go();
             return false;
         };
-        let handed_over = hand_over(self.control, theirs);
+        let handed_over = hand_over(self.way.control, theirs);
         close_all(&theirs);
         if !handed_over {
             close_all(&ours);
@@ -182,7 +188,7 @@ impl Cell {
         let [stdout, stderr, report, stdin] = ours;
         (self.from, self.stdin) = ([stdout, stderr, report], stdin);
         (self.id, self.is_over, self.ends) = (None, false, false);
-        (self.is_untouched, self.is_unasked) = (None, None);
+        (self.is_untouched, self.is_unasked, self.is_idle) = (None, None, true);
         self.pending.clear();
         true
     }
@@ -196,14 +202,15 @@ impl Cell {
     /// Lets the keeper go, and its namespaces with it.
     fn let_go(&mut self) {
         self.order.clear();
-        close_all(&[self.control]);
-        self.control = -1;
+        self.way.close();
+        self.way = Way::CLOSED;
     }
 
     /// Closes what is open.
     pub(crate) fn clear(&self) {
         close_all(&self.from);
-        close_all(&[self.stdin, self.control]);
+        close_all(&[self.stdin]);
+        self.way.close();
     }
 }
 

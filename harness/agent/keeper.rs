@@ -11,15 +11,17 @@ use crate::hot;
 use crate::linux::*;
 use crate::made::collect;
 use crate::root::{found, lay_out, take_root};
-use crate::start::{read_order, Order, Start};
-use crate::streams::{close_all, take_over, word};
+use crate::start::{Order, Start};
+use crate::streams::{close_all, take_over, tell, word, Way};
 use crate::untouched::Untouched;
 use crate::wire::{field, put};
 
-/// Is the keeper of a place. The descriptors are the way to the agent, and the streams of the first program: standard input,
-/// output and error, and report.
-pub(crate) fn keep(slot: u64, when: When, fds: [c_int; 5]) -> ! {
-    let [control, stdin, stdout, stderr, report] = take_only(fds);
+/// Is the keeper of a place: of the way to the agent, and of the streams of the first program, which are standard input, output
+/// and error, and report.
+pub(crate) fn keep(slot: u64, when: When, way: Way, [stdin, stdout, stderr, report]: [c_int; 4]) -> ! {
+    let [control, orders, stdin, stdout, stderr, report] =
+        take_only([way.control, way.orders, stdin, stdout, stderr, report]);
+    let way = Way { control, orders };
     unsafe { signal(SIGCHLD, SIG_DFL) };
     for number in PASSED_ON {
         unsafe { signal(number, pass_on as extern "C" fn(c_int) as usize) };
@@ -28,34 +30,29 @@ pub(crate) fn keep(slot: u64, when: When, fds: [c_int; 5]) -> ! {
         set_turn(0, Turn::Idle);
     }
     let founded = found();
-    if when == When::Early {
-        tell(control, word::FOUNDED);
+    if when != When::Idle {
+        let start = Start::new(founded, way, when, Some(slot));
+        Keeper { start, control, log: kernel_log(), untouched: None }.keep([stdin, stdout, stderr, report])
     }
-    let order = if when == When::Idle { Vec::new() } else { read_order(control) };
-    let may_need_cache = order.is_empty() || Order::read(&order).has_cache();
-    let laid = founded.and_then(|()| lay_out(slot, may_need_cache));
-    if order.is_empty() {
-        hot::look_ahead(Path::new("/cell/root"));
-    }
-    let log = kernel_log();
-    let mut untouched = (laid.is_ok() && when == When::Idle).then(Untouched::look).flatten();
+    let laid = founded.and_then(|()| lay_out(slot, true));
+    hot::look_ahead(Path::new("/cell/root"));
+    let mut untouched = laid.is_ok().then(Untouched::look).flatten();
     // The root of its mounts, and not only its own: nobody may make a user's namespace from within another root.
     // What this process opens by name is still below it.
     let moved = laid.and_then(|()| take_root());
     if let Some(untouched) = &mut untouched {
         untouched.watch_mounts();
     }
-    if when == When::Idle {
-        tell(control, word::READY);
-    }
-    Keeper { start: Start::new(moved, control, order), control, log, untouched }.keep([stdin, stdout, stderr, report])
+    tell(control, word::READY);
+    let start = Start::new(moved, way, when, None);
+    Keeper { start, control, log: kernel_log(), untouched }.keep([stdin, stdout, stderr, report])
 }
 
 /// Keeps only these descriptors, under numbers of their own: an end of another cell's pipe would keep that one open.
-fn take_only(fds: [c_int; 5]) -> [c_int; 5] {
+fn take_only<const COUNT: usize>(fds: [c_int; COUNT]) -> [c_int; COUNT] {
     const FIRST: c_int = 200;
     let kept = fds.map(|fd| unsafe { fcntl(fd, F_DUPFD_CLOEXEC, FIRST) });
-    let last = kept[4];
+    let last = kept[COUNT - 1];
     unsafe {
         for (from, to) in [(3, FIRST - 1), (last + 1, last + 8)] {
             if syscall(SYS_CLOSE_RANGE, from as c_long, to as c_long, 0 as c_long) != 0 {
@@ -134,10 +131,6 @@ impl Keeper {
         self.start.order.clear();
         self.start.failure.is_none()
     }
-}
-
-fn tell(control: c_int, word: u8) {
-    put(control, &[word]);
 }
 
 /// Reports what the program has made below these directories. The result is the record of its end; the error is a number, of

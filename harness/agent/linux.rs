@@ -125,8 +125,10 @@ pub(crate) const SIGKILL: c_int = 9;
 pub(crate) const SIGPIPE: c_int = 13;
 /// Those of mounts and processes.
 pub(crate) const PLACE_NAMESPACES: c_long = 0x0002_0000 | 0x2000_0000;
-/// Those of System V's objects, and the host's name.
-pub(crate) const PROGRAM_NAMESPACES: c_int = 0x0800_0000 | 0x0400_0000;
+/// That of System V's objects.
+pub(crate) const OBJECTS_NAMESPACE: c_int = 0x0800_0000;
+/// That of the host's name.
+pub(crate) const NAME_NAMESPACE: c_int = 0x0400_0000;
 pub(crate) const CLONE_VM: c_int = 0x100;
 pub(crate) const CLONE_VFORK: c_int = 0x4000;
 pub(crate) const RLIMIT_NOFILE: u32 = 7;

@@ -11,13 +11,16 @@ fn need(done: bool, what: &str) -> Result<(), (String, i32)> {
     if done { Ok(()) } else { Err((what.to_owned(), last_errno())) }
 }
 
-/// Makes room for what a program writes. The error names what could not be done, as that of [`lay_out`] does.
+/// Makes room for what a program writes, and the file systems that need no share: of these, what is mounted here is only moved
+/// later. The error names what could not be done, as that of [`lay_out`] does.
 pub(crate) fn found() -> Result<(), (String, i32)> {
     // The files of programs are in memory, which they may not take from the programs as a whole.
     need(mounted("cell", "/cell", "tmpfs", 0, "mode=755,size=40%"), "mount a tmpfs")?;
-    for dir in ["/cell/upper", "/cell/work", "/cell/root", "/cell/links"] {
+    for dir in ["/cell/upper", "/cell/work", "/cell/root", "/cell/links", "/cell/proc", "/cell/shm"] {
         need(fs::create_dir(dir).is_ok(), "create a directory")?;
     }
+    need(mounted("proc", "/cell/proc", "proc", 0, ""), "mount /proc")?;
+    need(mounted("shm", "/cell/shm", "tmpfs", 0, "mode=1777,size=40%"), "mount /dev/shm")?;
     Ok(())
 }
 
@@ -39,9 +42,9 @@ pub(crate) fn lay_out(slot: u64, may_need_cache: bool) -> Result<(), (String, i3
     );
     need(mounted("cell", "/cell/root", "overlay", 0, &options), "mount the overlay")?;
     need(mounted("/dev", "/cell/root/dev", "", MS_BIND | MS_REC, ""), "mount /dev")?;
-    need(mounted("proc", "/cell/root/proc", "proc", 0, ""), "mount /proc")?;
+    need(mounted("/cell/proc", "/cell/root/proc", "", MS_MOVE, ""), "mount /proc")?;
     need(mounted("/sys", "/cell/root/sys", "", MS_BIND, ""), "mount /sys")?;
-    need(mounted("shm", "/cell/root/dev/shm", "tmpfs", 0, "mode=1777,size=40%"), "mount /dev/shm")?;
+    need(mounted("/cell/shm", "/cell/root/dev/shm", "", MS_MOVE, ""), "mount /dev/shm")?;
     Ok(())
 }
 

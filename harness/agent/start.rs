@@ -6,7 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 
+use crate::cell::When;
 use crate::linux::*;
+use crate::root::{lay_out, take_root};
+use crate::streams::{tell, word, Way};
 use crate::wire::Fields;
 
 /// Signals are numbers up to this one, apart from those of real time.
@@ -17,6 +20,9 @@ static LIMITS: OnceLock<[[u64; 2]; 16]> = OnceLock::new();
 
 /// The most that a start may need of a stack; none of it is there before it is used.
 const STACK_BYTES: usize = 256 * 1024;
+
+/// What is said where there are no more of them.
+const NO_NAMESPACES: &str = "make namespaces";
 
 /// How the process ends that has become no program. Nobody looks at it.
 const NOT_STARTED: c_int = 127;
@@ -73,9 +79,14 @@ impl<'a> Order<'a> {
 
 /// What the process that becomes the program shares with its keeper until then.
 pub(crate) struct Start {
-    /// Where the order comes from.
-    from: c_int,
+    /// The way to the agent, which sends the order.
+    way: Way,
+    /// The share of a place that is laid out only when the order is there.
+    bare: Option<u64>,
+    when: When,
     site: Site,
+    /// The process's own until it executes the program.
+    stack: Vec<u8>,
     /// The order; empty where none came.
     pub(crate) order: Vec<u8>,
     /// What could not be done, and why.
@@ -106,17 +117,14 @@ pub(crate) fn look_at_limits() {
 }
 
 impl Start {
-    /// Where the place for the program could not be laid out, all that is left is to take the order.
-    /// An order that is there already is obeyed first.
-    pub(crate) fn new(laid: Result<(), (String, i32)>, from: c_int, order: Vec<u8>) -> Self {
+    /// For programs in a place; the share is that of one that is not laid out. Where something could not be made, all that is left
+    /// is to take the order.
+    pub(crate) fn new(made: Result<(), (String, i32)>, way: Way, when: When, bare: Option<u64>) -> Self {
         let links = unsafe { open(c"/cell/links".as_ptr(), O_DIRECTORY | O_CLOEXEC) };
-        let about = fs::metadata("/cell/links/etc").ok();
-        let time = || TimeSpec {
-            seconds: about.as_ref().map_or(0, MetadataExt::mtime) as c_long,
-            nanoseconds: about.as_ref().map_or(0, MetadataExt::mtime_nsec) as c_long,
-        };
-        let site = Site { streams: [-1; 3], links, etc_times: [time(), time()], is_dressed: false };
-        Self { from, site, order, failure: laid.err() }
+        let site = Site { streams: [-1; 3], links, etc_times: etc_times(), is_dressed: false };
+        // For one program after the other, since a new one would cost two calls each time.
+        let stack = vec![0u8; STACK_BYTES];
+        Self { way, bare, when, site, stack, order: Vec::new(), failure: made.err() }
     }
 
     /// Starts a program when its order comes. The result is the process, less than zero where there is none.
@@ -125,18 +133,18 @@ impl Start {
     /// copied and nothing torn down, and all that does not depend on the order is done before it comes.
     pub(crate) fn program(&mut self, streams: [c_int; 3]) -> c_int {
         self.site.streams = streams;
-        let mut stack = vec![0u8; STACK_BYTES];
+        let stack = self.stack.as_mut_ptr();
         let this: *mut Self = self;
         // From the top down, aligned as all machines want it.
         let process = unsafe {
-            let top = stack.as_mut_ptr().add(STACK_BYTES);
+            let top = stack.add(STACK_BYTES);
             let top = top.sub(top as usize % 16);
             clone(enter, top.cast(), CLONE_VM | CLONE_VFORK | SIGCHLD, this.cast())
         };
         if process < 0 {
             self.fail("fork");
             if self.order.is_empty() {
-                self.order = read_order(self.from);
+                self.order = read_order(self.way.orders);
             }
         }
         process
@@ -147,17 +155,59 @@ impl Start {
         let errno = last_errno();
         self.failure.get_or_insert_with(|| (stage.to_owned(), errno));
     }
+
+    /// Does what can be done before the order comes.
+    fn prepare(&self) -> Result<(), &'static str> {
+        if self.bare.is_some() {
+            return self.site.prepare(OBJECTS_NAMESPACE);
+        }
+        self.site.prepare(OBJECTS_NAMESPACE | NAME_NAMESPACE)?;
+        self.site.enter()
+    }
+
+    /// Waits for the order, which is taken whatever has failed, and lays out the place where that was left for then.
+    fn take_order(&mut self) -> Result<(), &'static str> {
+        if self.when == When::Early {
+            tell(self.way.control, word::FOUNDED);
+        }
+        self.order = read_order(self.way.orders);
+        let Some(slot) = self.bare.take() else { return Ok(()) };
+        if self.order.is_empty() || self.failure.is_some() {
+            return Ok(());
+        }
+        let has_cache = Order::read(&self.order).has_cache();
+        self.failure = lay_out(slot, has_cache).and_then(|()| take_root()).err();
+        if self.failure.is_some() {
+            return Ok(());
+        }
+        if has_cache {
+            self.site.etc_times = etc_times();
+        }
+        self.site.enter()?;
+        // A copy of the host's name, which a restored system is given after all that was prepared.
+        if unsafe { unshare(NAME_NAMESPACE) } == 0 { Ok(()) } else { Err(NO_NAMESPACES) }
+    }
+}
+
+/// When `/etc` of a place that is laid out was changed last, as both of its times.
+fn etc_times() -> [TimeSpec; 2] {
+    let about = fs::metadata("/cell/links/etc").ok();
+    let time = || TimeSpec {
+        seconds: about.as_ref().map_or(0, MetadataExt::mtime) as c_long,
+        nanoseconds: about.as_ref().map_or(0, MetadataExt::mtime_nsec) as c_long,
+    };
+    [time(), time()]
 }
 
 /// What the process does that is to become the program.
 extern "C" fn enter(start: *mut c_void) -> c_int {
     // Nobody else touches it until this process is gone.
     let start = unsafe { &mut *start.cast::<Start>() };
-    if let Err(stage) = start.site.prepare() {
+    if let Err(stage) = start.prepare() {
         start.fail(stage);
     }
-    if start.order.is_empty() {
-        start.order = read_order(start.from);
+    if let Err(stage) = start.take_order() {
+        start.fail(stage);
     }
     if !start.order.is_empty() && start.failure.is_none() {
         let stage = start.site.obey(&Order::read(&start.order));
@@ -167,22 +217,29 @@ extern "C" fn enter(start: *mut c_void) -> c_int {
 }
 
 impl Site {
-    /// Does what can be done before the order comes.
-    fn prepare(&self) -> Result<(), &'static str> {
+    /// Does what can be done before there is a root.
+    fn prepare(&self, namespaces: c_int) -> Result<(), &'static str> {
         let _ = fs::write("/proc/self/oom_score_adj", "0");
         unsafe {
             // Handlers end with this program; what is ignored would stay so.
             signal(SIGPIPE, SIG_DFL);
-            if unshare(PROGRAM_NAMESPACES) != 0 {
-                return Err("make namespaces");
+            if unshare(namespaces) != 0 {
+                return Err(NO_NAMESPACES);
             }
+            dup2(self.streams[1], 1);
+            dup2(self.streams[2], 2);
+            setsid();
+        }
+        Ok(())
+    }
+
+    /// Makes the working directory the root of the program's files.
+    fn enter(&self) -> Result<(), &'static str> {
+        unsafe {
             if chroot(c".".as_ptr()) != 0 {
                 return Err("enter the root");
             }
             dup2(open(c"/dev/null".as_ptr(), O_RDWR | O_CLOEXEC), 0);
-            dup2(self.streams[1], 1);
-            dup2(self.streams[2], 2);
-            setsid();
         }
         Ok(())
     }

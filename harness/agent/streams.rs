@@ -6,6 +6,7 @@ use std::mem::size_of;
 use std::ptr::{addr_of_mut, null_mut};
 
 use crate::linux::*;
+use crate::wire::put;
 
 /// What the keeper says of its place, a byte each.
 pub(crate) mod word {
@@ -17,6 +18,11 @@ pub(crate) mod word {
     pub(crate) const AS_NEW: u8 = b'n';
     /// It has to be given up.
     pub(crate) const SPENT: u8 = b's';
+}
+
+/// Says it to the agent.
+pub(crate) fn tell(control: c_int, word: u8) {
+    put(control, &[word]);
 }
 
 /// The pipes of one program, from both sides.
@@ -55,16 +61,38 @@ pub(crate) fn pipe() -> Option<[c_int; 2]> {
     (unsafe { pipe2(ends.as_mut_ptr(), O_CLOEXEC) } == 0).then_some(ends)
 }
 
-/// The agent's end, from which nobody waits, and the keeper's.
-pub(crate) fn control() -> Option<[c_int; 2]> {
+/// The way between the agent and a keeper, as one of them has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    /// A socket for words and descriptors.
+    pub(crate) control: c_int,
+    /// A pipe for orders: what a socket does has to be translated by QEMU before the first program of a restored system, and a
+    /// pipe is what that prints to as well.
+    pub(crate) orders: c_int,
+}
+
+impl Way {
+    pub(crate) const CLOSED: Self = Self { control: -1, orders: -1 };
+
+    pub(crate) fn close(self) {
+        close_all(&[self.control, self.orders]);
+    }
+}
+
+/// The agent's end, at which it never waits, and the keeper's.
+pub(crate) fn way() -> Option<[Way; 2]> {
+    let [reads, writes] = pipe()?;
     let mut ends = [-1; 2];
     unsafe {
         if socketpair(AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, ends.as_mut_ptr()) != 0 {
+            close_all(&[reads, writes]);
             return None;
         }
-        fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        for end in [ends[0], writes] {
+            fcntl(end, F_SETFL, O_NONBLOCK);
+        }
     }
-    Some(ends)
+    Some([Way { control: ends[0], orders: writes }, Way { control: ends[1], orders: reads }])
 }
 
 /// Closes those that are open.

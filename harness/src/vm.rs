@@ -24,6 +24,7 @@ mod passed;
 mod serve;
 mod slots;
 pub mod snapshot;
+mod state;
 mod up;
 mod wire;
 
@@ -231,7 +232,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-13", "bed6fd1b623920f022923922a34fbe4ed154d7e156b87e6a6dc47ba1fa4c0200");
+        let known = ("initramfs-14", "c63aba43cd68349c7570870d7ab87f7c8ad84b5b2cb1d71b1586bed0d22871ac");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

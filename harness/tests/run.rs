@@ -3,6 +3,7 @@
 mod support;
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 use support::{ran, repository, runs, triplecheck, write};
@@ -78,6 +79,55 @@ fn c_programs_are_compared_with_native_and_differences_explained() {
         .collect();
     assert!(causes.iter().any(|cause| cause.starts_with("byte-order: ")), "{causes:?}");
     assert!(causes.iter().any(|cause| cause.starts_with("pointer-width: ")), "{causes:?}");
+}
+
+#[test]
+fn libraries_are_looked_for_beside_a_program_that_was_not_compiled_alone() {
+    if !runs(I686) {
+        return;
+    }
+    let project = tempfile::tempdir().unwrap();
+    let manifest = format!(
+        "targets = [\"{I686}\"]\n[[suite]]\nname = \"c\"\nkind = \"c\"\nsources = \"*.c\"\n[[suite]]\nname = \"dist\"\nkind = \"prebuilt\"\npath = {{ native = \"dist/native/calls\", \"{I686}\" = \"dist/i686/calls\" }}\n"
+    );
+    write(
+        project.path(),
+        &[
+            ("triplecheck.toml", &manifest),
+            ("dist/answer.c", "int answer(void) { return 42; }\n"),
+            (
+                "dist/calls.c",
+                "int answer(void);\nint main(void) { return answer() + (sizeof(long) == 4); }\n",
+            ),
+            (
+                "asks.c",
+                "#include <stdio.h>\n#include <stdlib.h>\nint main(void) { const char *path = getenv(\"LD_LIBRARY_PATH\"); puts(sizeof(long) == 4 && path ? path : \"nothing\"); return 0; }\n",
+            ),
+        ],
+    );
+    for (name, compiler) in [("native", "cc"), ("i686", "i686-linux-gnu-gcc")] {
+        let dir = project.path().join("dist").join(name);
+        std::fs::create_dir(&dir).unwrap();
+        let compile = |words: &[&str]| {
+            let run = ran(Command::new(compiler).args(words).current_dir(&dir));
+            assert_eq!(run.code, Some(0), "{compiler}: {}", run.stderr);
+        };
+        compile(&["-shared", "-fPIC", "-o", "libanswer.so", "../answer.c"]);
+        compile(&["-o", "calls", "../calls.c", "-L.", "-lanswer"]);
+    }
+    // Cargo names its own directories to these tests.
+    let run = ran(triplecheck()
+        .env_remove("LD_LIBRARY_PATH")
+        .arg("-C")
+        .arg(project.path())
+        .args(["run", "--json"]));
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    // One that finds no library ends like its other side, and so does not differ.
+    assert_eq!(
+        verdicts(&report),
+        [format!("asks {I686} same"), format!("dist {I686} differs")],
+        "{report:#}"
+    );
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::events::BuildFailure;
 use crate::plan::PlannedSuite;
 use crate::toolchain::Cc;
 
+/// The directory of programs that are compiled here, within that of what is built. Nothing else is in it.
+pub const DIR: &str = "c";
+
 /// A target and its C compiler.
 #[derive(Debug)]
 pub struct CTarget {

@@ -211,7 +211,7 @@ impl Builds<'_> {
             models.peek().is_none() || models.any(|target| !refinement.is_excepted(target))
         };
         let programs = Programs { suite, sources, is_wanted: &is_wanted };
-        build::c::build(&programs, &buildable, &self.run.build_dir.join("c"), self.run.jobs, told)
+        build::c::build(&programs, &buildable, &self.run.build_dir.join(build::c::DIR), self.run.jobs, told)
     }
 
     /// A host command: the same program for every target, with the triple among its words.

@@ -309,7 +309,11 @@ impl<'a> Starter<'a> {
         }
         let mut options = planned.options.clone();
         options.origin = program.parent().map(Path::to_path_buf);
-        options.library_path.extend(options.origin.clone());
+        // Its libraries may lie beside it, but not beside what we have compiled alone: there a loader would look for each
+        // library in vain, under hundreds of names on some machines.
+        if !program.starts_with(self.run.build_dir.join(crate::build::c::DIR)) {
+            options.library_path.extend(options.origin.clone());
+        }
         let decision = match Binary::read(program) {
             Ok(binary) => lookup(self.run.host, &planned.target, Some(&binary), &options),
             Err(error) => super::guests::unreadable(program, &error),

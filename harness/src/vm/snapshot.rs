@@ -18,6 +18,7 @@ use triplecheck_emulators::vm::{INITRAMFS, KERNEL};
 
 use super::Wanted;
 use super::guest::Guest;
+use super::state::thinned;
 
 /// The hidden subcommand that makes a snapshot.
 pub const SUBCOMMAND: &str = "__vm-snapshot";
@@ -41,7 +42,7 @@ const LOST: &str = "lost";
 const OF: &str = "of";
 
 /// Changes when what is in a snapshot does.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The word by which one is made where there is one that cannot be used.
 pub(crate) const AGAIN: &str = "--again";
@@ -237,8 +238,15 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
         .map_err(|why| format!("QEMU does not save it: {why}"));
     let _ = guest.end();
     let tried = tried.and_then(|()| {
-        let mut guest = Guest::restore(wanted, &made)?;
-        guest.prove_timers().map_err(|why| format!("its timers stand still after a restore: {why}"))
+        let whole = fs_err::read(made.state()).map_err(io)?;
+        if let Some(thinned) = thinned(&whole) {
+            fs_err::write(made.state(), thinned).map_err(io)?;
+            if try_out(wanted, &made).is_ok() {
+                return Ok(());
+            }
+            fs_err::write(made.state(), whole).map_err(io)?;
+        }
+        try_out(wanted, &made)
     });
     if let Err(why) = &tried {
         // That is no fault of QEMU's, and will not stay.
@@ -261,6 +269,12 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
     }
     fs_err::rename(&made.0, &dir).map_err(io)?;
     Ok(tried.map_or_else(State::Unusable, |()| State::Usable))
+}
+
+/// Whether what was made can be restored, and its timers run then.
+fn try_out(wanted: &Wanted, made: &Snapshot) -> Result<(), String> {
+    let mut guest = Guest::restore(wanted, made)?;
+    guest.prove_timers().map_err(|why| format!("its timers stand still after a restore: {why}"))
 }
 
 /// That the file system has no room, where a guest whose memory is there dies of it, and says nothing.
