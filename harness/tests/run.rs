@@ -3,10 +3,9 @@
 mod support;
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
-use support::{ran, repository, runs, triplecheck, write};
+use support::{compile, ran, repository, runs, triplecheck, write};
 
 const I686: &str = "i686-unknown-linux-gnu";
 const S390X: &str = "s390x-unknown-linux-gnu";
@@ -105,15 +104,26 @@ fn libraries_are_looked_for_beside_a_program_that_was_not_compiled_alone() {
             ),
         ],
     );
-    for (name, compiler) in [("native", "cc"), ("i686", "i686-linux-gnu-gcc")] {
+    let host = "x86_64-unknown-linux-gnu";
+    for (name, target, compiler) in [("native", host, "cc"), ("i686", I686, "i686-linux-gnu-gcc")] {
         let dir = project.path().join("dist").join(name);
-        std::fs::create_dir(&dir).unwrap();
-        let compile = |words: &[&str]| {
-            let run = ran(Command::new(compiler).args(words).current_dir(&dir));
-            assert_eq!(run.code, Some(0), "{compiler}: {}", run.stderr);
-        };
-        compile(&["-shared", "-fPIC", "-o", "libanswer.so", "../answer.c"]);
-        compile(&["-o", "calls", "../calls.c", "-L.", "-lanswer"]);
+        std::fs::create_dir_all(&dir).unwrap();
+        let search = format!("-L{}", dir.display());
+        if !compile(
+            compiler,
+            target,
+            "int answer(void) { return 42; }\n",
+            &dir.join("libanswer.so"),
+            &["-shared", "-fPIC"],
+        ) || !compile(
+            compiler,
+            target,
+            "int answer(void);\nint main(void) { return answer() + (sizeof(long) == 4); }\n",
+            &dir.join("calls"),
+            &[&search, "-lanswer"],
+        ) {
+            return;
+        }
     }
     // Cargo names its own directories to these tests.
     let run = ran(triplecheck()

@@ -241,6 +241,9 @@ impl Bench {
         program: &Path,
     ) -> Result<Vec<String>, Box<dyn std::error::Error>> {
         let answer = self.answer_with(options, program)?;
+        if let Some(why) = answer["reason"].as_str() {
+            return Err(format!("`{}` is not run: {why}", program.display()).into());
+        }
         let words = answer["command"].as_array().ok_or("`which` gives no command")?;
         Ok(words.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
     }

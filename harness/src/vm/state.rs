@@ -137,8 +137,6 @@ impl<'a> Part<'a> {
             let kind = if page.bytes.is_some() { PAGE } else { ZERO };
             to.extend_from_slice(&(page.address | kind | continued).to_be_bytes());
             if continued == 0 {
-                // It was read with a length of one byte.
-                to.push(page.memory.len() as u8);
                 to.extend_from_slice(page.memory);
             }
             to.extend_from_slice(page.bytes.unwrap_or(&[0]));
@@ -164,9 +162,10 @@ impl<'a> Rest<'a> {
         self.take(8)?.try_into().ok().map(u64::from_be_bytes)
     }
 
+    /// A name, after its length, with which it is kept.
     fn name(&mut self) -> Option<&'a [u8]> {
-        let length = *self.take(1)?.first()?;
-        self.take(length.into())
+        let length = usize::from(*self.0.first()?);
+        self.take(1 + length)
     }
 
     fn footer(&mut self, section: &[u8]) -> bool {
