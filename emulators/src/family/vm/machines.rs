@@ -36,7 +36,8 @@ pub struct System {
     /// firmware would use: each step of each walk through page tables is held against all its rules, and a cell takes a
     /// sixth more for it.
     pub cpu: &'static str,
-    /// How virtio devices are attached: the end of their names.
+    /// How virtio devices are attached: the end of their names. Those without what only guests before virtio 1.0 need are started
+    /// sooner.
     pub bus: &'static str,
     /// The kernel's console.
     pub console: &'static str,
