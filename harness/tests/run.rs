@@ -93,11 +93,6 @@ fn libraries_are_looked_for_beside_a_program_that_was_not_compiled_alone() {
         project.path(),
         &[
             ("triplecheck.toml", &manifest),
-            ("dist/answer.c", "int answer(void) { return 42; }\n"),
-            (
-                "dist/calls.c",
-                "int answer(void);\nint main(void) { return answer() + (sizeof(long) == 4); }\n",
-            ),
             (
                 "asks.c",
                 "#include <stdio.h>\n#include <stdlib.h>\nint main(void) { const char *path = getenv(\"LD_LIBRARY_PATH\"); puts(sizeof(long) == 4 && path ? path : \"nothing\"); return 0; }\n",

@@ -240,6 +240,7 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
     let tried = tried.and_then(|()| {
         let whole = fs_err::read(made.state()).map_err(io)?;
         if let Some(thinned) = thinned(&whole) {
+            // Whatever is wrong with it, the whole state is what QEMU has made, and is judged by itself.
             fs_err::write(made.state(), thinned).map_err(io)?;
             if try_out(wanted, &made).is_ok() {
                 return Ok(());

@@ -2,8 +2,8 @@
 //!
 //! The flash of some boards, twice 64 MiB on those of Arm, is told page by page although nothing is in it. QEMU then looks at each
 //! of these pages when it reads the state, an eighth of the time until the system runs. A machine that was just started has
-//! that memory empty already. Read as `migration/ram.c` and `migration/savevm.c` of QEMU write it (5.1 to 10.0); numbers are
-//! big-endian.
+//! that memory empty already. Read as `migration/ram.c` and `migration/savevm.c` of QEMU 7.2 write it; numbers are big-endian. What
+//! another version writes otherwise is left as it is.
 
 use std::collections::HashMap;
 
