@@ -220,3 +220,34 @@ fn the_host_s_own_libraries_come_before_those_of_a_compiler() {
     let asked = runs(lookup(&both, &Target::parse(triple).unwrap(), None, &options));
     assert_eq!(asked.sysroot.as_deref(), Some("/usr/i686-linux-gnu".as_ref()));
 }
+
+#[test]
+fn a_newer_qemu_that_was_unpacked_is_taken_in_the_place_of_a_slow_one() {
+    const INSTALLED: &str = "/usr/bin/qemu-system-riscv64";
+    const NEWER: &str = "/cache/packages/qemu-system-riscv/usr/bin/qemu-system-riscv64-backport";
+    let host = |installed: Option<&str>| {
+        let machine = |name| Machine::named(name).unwrap();
+        let mut host = TableHost::new("x86_64-unknown-linux-gnu", "linux", machine("x86_64"))
+            .with_builtin_vm(&["/bin/triplecheck", "__vm"])
+            .library("/usr/riscv64-linux-gnu/lib/ld-linux-riscv64-lp64d.so.1", machine("riscv64"))
+            .program(NEWER)
+            .version_of(NEWER, "10.0.2");
+        for file in ["kernel", INITRAMFS] {
+            host = host.file(&format!("/cache/vm/riscv64/6.12.1/{file}"));
+        }
+        match installed {
+            Some(version) => host.program(INSTALLED).version_of(INSTALLED, version),
+            None => host,
+        }
+    };
+    let decided = |host: TableHost| decide(&host, "riscv64gc-unknown-linux-gnu", Some(Kind::Vm));
+    let taken = |host| runs(decided(host)).emulator.program.unwrap();
+    for (version, expected) in [("7.2.22", NEWER), ("8.2.2", INSTALLED), ("10.0.0", INSTALLED)] {
+        assert_eq!(taken(host(Some(version))).to_str(), Some(expected), "{version}");
+    }
+    let broken = host(Some("7.2.22")).defect_of(NEWER, "it does not answer `--version`");
+    assert_eq!(taken(broken).to_str(), Some(INSTALLED));
+    // Its libraries and its firmware came with the installed one.
+    let alone = refuses(decided(host(None)));
+    assert_eq!(alone.missing, [Piece::QemuSystem("riscv64"), Piece::GuestSystem("riscv64")]);
+}

@@ -4,10 +4,12 @@
 //! shows the same plan without acting. Nothing is installed that no wanted target needs; what can be had without
 //! touching the system (a static qemu, a private std) is not installed into it.
 
+pub(crate) mod archive;
 mod execute;
 mod given;
 mod initramfs;
-pub(crate) mod kernels;
+mod kernels;
+pub(crate) mod newer;
 mod packages;
 mod packed;
 mod plan;

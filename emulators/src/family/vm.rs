@@ -21,6 +21,7 @@ use crate::packages::Piece;
 pub mod accelerators;
 pub mod kernels;
 pub mod machines;
+pub mod newer;
 mod survey;
 
 pub use survey::{Survey, survey};

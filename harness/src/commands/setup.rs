@@ -9,13 +9,15 @@ use triplecheck_emulators::lookup::Options;
 use triplecheck_emulators::packages::Piece;
 use triplecheck_emulators::target::Target;
 use triplecheck_emulators::vm::machines::System;
+use triplecheck_emulators::vm::newer::Newer;
 
 use super::run::ManifestTargets;
 use crate::cli::SetupArgs;
 use crate::error::{Error, Result};
 use crate::prepare::{self, Lifetime};
 use crate::report::text::seconds;
-use crate::setup::kernels::KEYRING;
+use crate::setup::archive::KEYRING;
+use crate::setup::newer;
 use crate::setup::systems::{self, Missing, Serving, Source, Wish};
 use crate::setup::{self, Consent, Ended, Hooks, Plan, Report, Request, Wants};
 use crate::toolchain::progress::{PlainProgress, Progress as _};
@@ -93,6 +95,8 @@ pub(crate) fn install_systems(
     }
     let mut steps: Vec<(String, Vec<String>)> = Vec::new();
     let host = super::host();
+    let mut newer: Vec<&Newer> = needed.iter().filter_map(|system| newer::missing(&host, system)).collect();
+    newer.dedup();
     for system in needed {
         let name = format!("qemu-system-{}", system.emulator);
         let packages = super::which::install(&[Piece::QemuSystem(system.emulator)]);
@@ -101,16 +105,20 @@ pub(crate) fn install_systems(
         }
     }
     let keys = super::which::install(&[Piece::DebianKeys]);
-    let fetches = wishes.iter().any(|wish| matches!(wish.kernel, Source::Debian(_)));
+    let fetches = wishes.iter().any(|wish| matches!(wish.kernel, Source::Debian(_))) || !newer.is_empty();
     if fetches && !keys.is_empty() && !Path::new(KEYRING).is_file() {
         steps.push((Piece::DebianKeys.to_string(), keys));
     }
-    if steps.is_empty() && wishes.is_empty() {
+    if steps.is_empty() && wishes.is_empty() && newer.is_empty() {
         return finish(targets, serving, !impossible.is_empty());
     }
     let mut text = String::from("to be done:\n");
     for (name, packages) in &steps {
         text.push_str(&format!("  install {} for {name}, as root\n", packages.join(" ")));
+    }
+    for newer in &newer {
+        let (title, gain) = (unpacking(newer), newer.gain);
+        text.push_str(&format!("  {title}: some 8 MB to fetch; {gain}\n"));
     }
     for wish in &wishes {
         let effort = match &wish.kernel {
@@ -144,6 +152,14 @@ pub(crate) fn install_systems(
         progress.step(&format!("install {}", packages.join(" ")));
         done(name, setup::System::observe(&host).install(&packages, &mut progress))?;
     }
+    for newer in newer {
+        progress.step(&unpacking(newer));
+        // Looked at anew: what it needs was perhaps installed just now.
+        if let Err(why) = newer::bring(&super::host(), newer, &mut progress) {
+            let (title, emulator) = (unpacking(newer), newer.emulator);
+            say(&format!("failed: {title}: {why}: `qemu-system-{emulator}` does without it\n"))?;
+        }
+    }
     for wish in wishes {
         let title = format!("make {}", title(&wish));
         progress.step(&title);
@@ -163,7 +179,15 @@ fn finish(targets: &[Target], serving: Serving, mut lacks_some: bool) -> Result<
     for (system, words) in systems::without_snapshot(&super::host(), targets, serving) {
         let title = format!("make a snapshot of the guest system for {}", system.machine);
         progress.step(&title);
-        match systems::make_snapshot(words) {
+        let made = systems::make_snapshot(words.clone());
+        if let Err(why) | Ok(Some(why)) = &made
+            && let Some(qemu) = newer::give_up(&words)
+        {
+            let qemu = qemu.display();
+            say(&format!("`{qemu}` is removed, and the installed QEMU does without it: {why}\n"))?;
+            return finish(targets, serving, lacks_some);
+        }
+        match made {
             Ok(None) => {}
             Ok(Some(why)) => {
                 say(&format!("guest systems for {} are booted each time: {why}\n", system.machine))?;
@@ -179,6 +203,10 @@ fn finish(targets: &[Target], serving: Serving, mut lacks_some: bool) -> Result<
     }
     say("the guest systems are there\n")?;
     Ok(0)
+}
+
+fn unpacking(newer: &Newer) -> String {
+    format!("unpack {} of {} privately", newer.package, newer.suite)
 }
 
 fn title(wish: &Wish) -> String {

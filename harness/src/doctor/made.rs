@@ -6,9 +6,11 @@ use triplecheck_emulators::vm::KERNEL;
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::kernels::{place, series};
 use triplecheck_emulators::vm::machines::System;
+use triplecheck_emulators::vm::newer::Newer;
 use triplecheck_emulators::vm::{Survey, survey};
 
 use super::{Check, Health, SystemHealth};
+use crate::setup::newer;
 use crate::setup::systems::{is_current, snapshot_of};
 use crate::vm::snapshot::State;
 use crate::vm::{image, made_anew};
@@ -36,7 +38,7 @@ pub(super) fn examine(host: &dyn Host, targets: &[Target]) -> Vec<SystemHealth> 
             // It would be made of what is damaged.
             let target = Target::parse(system.triple).ok().filter(|_| damaged.is_empty());
             let snapshot = target.and_then(|target| snapshot_of(host, &target));
-            let mut health = health(system, survey, snapshot);
+            let mut health = health(system, survey, snapshot, newer::missing(host, system));
             for (dir, why) in damaged {
                 health.checks.push(Check { what: "kernel", health: Health::Broken, text: why });
                 health.fixes.push(made_anew(system, &dir));
@@ -47,13 +49,22 @@ pub(super) fn examine(host: &dyn Host, targets: &[Target]) -> Vec<SystemHealth> 
 }
 
 /// What a survey means. Pure.
-fn health(system: &System, survey: Survey, snapshot: Option<State>) -> SystemHealth {
+fn health(system: &System, survey: Survey, snapshot: Option<State>, newer: Option<&Newer>) -> SystemHealth {
     let mut checks = Vec::new();
     let mut fixes = Vec::new();
     let mut add = |what, health, text: String| checks.push(Check { what, health, text });
     let setup = |variant: String| format!("triplecheck setup --vm {}{variant}", system.triple);
     match survey.qemu {
-        Ok(text) => add("qemu", Health::Good, text),
+        Ok(text) => match newer {
+            // It is slower, and right.
+            Some(newer) => {
+                let (package, suite, gain) = (newer.package, newer.suite, newer.gain);
+                let of_setup = setup(String::new());
+                let text = format!("{text}; `{of_setup}` unpacks `{package}` of {suite} beside it: {gain}");
+                add("qemu", Health::Good, text);
+            }
+            None => add("qemu", Health::Good, text),
+        },
         Err((text, missing)) if missing.is_empty() => add("qemu", Health::Broken, text),
         Err((text, _)) => {
             add("qemu", Health::Missing, text);
@@ -96,6 +107,8 @@ fn health(system: &System, survey: Survey, snapshot: Option<State>) -> SystemHea
 
 #[cfg(test)]
 mod tests {
+    use triplecheck_emulators::vm::newer::NEWER;
+
     use super::*;
 
     #[test]
@@ -107,24 +120,40 @@ mod tests {
             kvm: "there is no `/dev/kvm`".to_owned(),
             kernels: vec![("6.1.0-50".to_owned(), true), ("6.12.1".to_owned(), current)],
         };
-        let good = health(system, survey(true), Some(State::Usable));
+        let told = |survey, snapshot| health(system, survey, snapshot, None);
+        let good = told(survey(true), Some(State::Usable));
         assert!(good.fixes.is_empty() && good.checks.iter().all(|check| check.health == Health::Good));
         assert_eq!(good.checks[1].text, "tcg, not kvm: there is no `/dev/kvm`");
-        let unsaved = health(system, survey(true), Some(State::Missing("it was thrown away".to_owned())));
+        let unsaved = told(survey(true), Some(State::Missing("it was thrown away".to_owned())));
         assert_eq!(unsaved.fixes, ["triplecheck setup --vm s390x-unknown-linux-gnu"]);
-        let unusable =
-            health(system, survey(true), Some(State::Unusable("its timers stand still".to_owned())));
+        let unusable = told(survey(true), Some(State::Unusable("its timers stand still".to_owned())));
         assert!(unusable.fixes.is_empty());
         assert!(unusable.checks.last().unwrap().text.ends_with("its timers stand still"));
-        let stale = health(system, survey(false), None);
+        let stale = told(survey(false), None);
         assert_eq!(stale.fixes, ["triplecheck setup --vm s390x-unknown-linux-gnu@linux-6.12"]);
         assert_eq!(stale.checks[3].health, Health::Missing);
         let outdated = Survey {
             kernels: vec![("6.1.0-9".to_owned(), false), ("6.1.0-50".to_owned(), true)],
             ..survey(true)
         };
-        assert_eq!(health(system, outdated, None).checks.len(), 3);
+        assert_eq!(told(outdated, None).checks.len(), 3);
         let too_old = Survey { qemu: Err(("it is too old".to_owned(), Vec::new())), ..survey(true) };
-        assert_eq!(health(system, too_old, None).checks[0].health, Health::Broken);
+        assert_eq!(told(too_old, None).checks[0].health, Health::Broken);
+    }
+
+    #[test]
+    fn that_a_newer_qemu_is_to_be_had_is_said_and_is_no_defect() {
+        let system = System::named("riscv64").unwrap();
+        let survey = Survey {
+            qemu: Ok("`/usr/bin/qemu-system-riscv64` 7.2".to_owned()),
+            accelerator: Some(Accelerator::Tcg),
+            kvm: String::new(),
+            kernels: vec![("6.12.1".to_owned(), true)],
+        };
+        let told = health(system, survey, Some(State::Usable), Some(&NEWER[0]));
+        assert!(told.fixes.is_empty() && told.checks[0].health == Health::Good);
+        let text = &told.checks[0].text;
+        let setup = "`triplecheck setup --vm riscv64gc-unknown-linux-gnu` unpacks `qemu-system-riscv`";
+        assert!(text.starts_with("`/usr/bin/qemu-system-riscv64` 7.2; ") && text.contains(setup), "{text}");
     }
 }

@@ -6,6 +6,7 @@
 //! would not hold a program. Everything else is TCG. Each reason stands in the trace.
 
 use super::machines::System;
+use super::newer::Newer;
 use crate::host::{Host, Kvm, Program, Proof};
 use crate::lookup::{Subject, Trace, note};
 use crate::packages::Piece;
@@ -133,7 +134,9 @@ pub(super) fn choose(
         }
         Err(why) => note(trace, KVM_STEP, &why),
     }
-    for name in names(subject.host, system.emulator) {
+    let newer = Newer::of(subject.host, system).filter(|newer| newer.is_there(subject.host));
+    let newer = newer.map(|newer| newer.name.to_owned());
+    for name in newer.into_iter().chain(names(subject.host, system.emulator)) {
         let Some(program) = subject.host.find_program(&name) else {
             note(trace, &name, "not found");
             continue;
