@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::FdFlags;
+use rustix::io::{FdFlags, retry_on_intr};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::{Memory, Start};
@@ -192,6 +192,15 @@ impl Guest {
     /// Waits for the agent's first word.
     fn greet(&mut self, deadline: Duration) -> Result<(), String> {
         self.expect(kind::HELLO, deadline)
+    }
+
+    /// Leaves it alone for so long, in which it has nothing to say.
+    pub(super) fn rest(&mut self, time: &Timespec) -> Result<(), String> {
+        let heard = retry_on_intr(|| poll(&mut [PollFd::new(&self.port, PollFlags::IN)], Some(time)));
+        match heard {
+            Ok(0) => Ok(()),
+            Ok(_) | Err(_) => Err(format!("the guest system did not stay up: {}", self.lost())),
+        }
     }
 
     /// Gives it the time, random bytes and this machine's name, and waits until it has them.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use rustix::event::Timespec;
 use rustix::fs::{FlockOperation, flock};
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::Start;
@@ -31,6 +32,13 @@ const SNAPSHOTS_MAX: usize = 3;
 
 /// A file system with less free is full.
 const ROOM_BYTES_MIN: u64 = 1 << 20;
+
+/// How long a system that has come up is left alone before it is saved, until it sleeps: whoever is woken from sleep sets
+/// the timer anew, which on riscv64 is in no state that QEMU saves (7.2 and 10.0).
+const REST: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+
+/// How often a system is saved until what was saved can be used: one that was awake for a moment may be asleep the next time.
+const ATTEMPTS_MAX: usize = 3;
 
 /// Where a snapshot says why it cannot be used.
 const UNUSABLE: &str = "unusable";
@@ -230,25 +238,13 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
     let scratch = tempfile::Builder::new().prefix(".making-").tempdir_in(&place).map_err(io)?;
     let made = Snapshot(scratch.path().join("made"));
     fs_err::create_dir(&made.0).map_err(io)?;
-    let booted = Guest::boot_into(wanted, &made.memory());
-    let (mut guest, mut monitor) = booted.map_err(|why| full(&place).unwrap_or(why))?;
-    let tried = fs_err::File::create(made.state())
-        .map_err(io)
-        .and_then(|state| monitor.save(&state))
-        .map_err(|why| format!("QEMU does not save it: {why}"));
-    let _ = guest.end();
-    let tried = tried.and_then(|()| {
-        let whole = fs_err::read(made.state()).map_err(io)?;
-        if let Some(thinned) = thinned(&whole) {
-            // Whatever is wrong with it, the whole state is what QEMU has made, and is judged by itself.
-            fs_err::write(made.state(), thinned).map_err(io)?;
-            if try_out(wanted, &made).is_ok() {
-                return Ok(());
-            }
-            fs_err::write(made.state(), whole).map_err(io)?;
+    let mut tried = Ok(());
+    for _ in 0..ATTEMPTS_MAX {
+        tried = save(wanted, &made).map_err(|why| full(&place).unwrap_or(why))?;
+        if tried.is_ok() {
+            break;
         }
-        try_out(wanted, &made)
-    });
+    }
     if let Err(why) = &tried {
         // That is no fault of QEMU's, and will not stay.
         if let Some(why) = full(&place) {
@@ -270,6 +266,29 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
     }
     fs_err::rename(&made.0, &dir).map_err(io)?;
     Ok(tried.map_or_else(State::Unusable, |()| State::Usable))
+}
+
+/// Boots the system, and saves it. The inner error is why what was saved cannot be used.
+fn save(wanted: &Wanted, made: &Snapshot) -> Result<Result<(), String>, String> {
+    let io = |error: std::io::Error| error.to_string();
+    let (mut guest, mut monitor) = Guest::boot_into(wanted, &made.memory())?;
+    guest.rest(&REST)?;
+    let state = fs_err::File::create(made.state()).map_err(io)?;
+    let saved = monitor.save(&state).map_err(|why| format!("QEMU does not save it: {why}"));
+    let _ = guest.end();
+    if saved.is_err() {
+        return Ok(saved);
+    }
+    let whole = fs_err::read(made.state()).map_err(io)?;
+    if let Some(thinned) = thinned(&whole) {
+        // Whatever is wrong with it, the whole state is what QEMU has made, and is judged by itself.
+        fs_err::write(made.state(), thinned).map_err(io)?;
+        if try_out(wanted, made).is_ok() {
+            return Ok(Ok(()));
+        }
+        fs_err::write(made.state(), whole).map_err(io)?;
+    }
+    Ok(try_out(wanted, made))
 }
 
 /// Whether what was made can be restored, and its timers run then.
