@@ -13,6 +13,9 @@ use crate::toolchain::tool::{Ended, Tool, ToolError};
 /// How long one call of a package manager may take: a GiB over a slow line.
 const INSTALL_DEADLINE: Duration = Duration::from_secs(60 * 60);
 
+/// Has apt wait for another one, such as a fresh machine's own upgrade, for ten minutes and not fail at once.
+const LOCK: [&str; 2] = ["-o", "DPkg::Lock::Timeout=600"];
+
 /// How often an installation is tried. Mirrors in the middle of a synchronisation are consistent a moment later.
 const ATTEMPTS_MAX: usize = 3;
 
@@ -124,14 +127,15 @@ impl System {
     }
 
     fn apt(&self, apt: &Path, words: &[OsString], progress: &mut dyn Progress) -> Result<Ended, ToolError> {
+        let words = LOCK.iter().map(OsString::from).chain(words.iter().cloned());
         let tool = if self.right == Right::Root {
-            Tool::new(apt).args(words.iter().cloned()).env("DEBIAN_FRONTEND", "noninteractive")
+            Tool::new(apt).args(words).env("DEBIAN_FRONTEND", "noninteractive")
         } else {
             // sudo drops variables, so that they are given to env behind it.
             Tool::new("sudo")
                 .args(["-n", "env", "DEBIAN_FRONTEND=noninteractive"])
                 .args([apt.as_os_str().to_owned()])
-                .args(words.iter().cloned())
+                .args(words)
         };
         tool.env("LC_ALL", "C").deadline(INSTALL_DEADLINE).stream(|line| progress.detail(line.trim()))
     }
