@@ -141,10 +141,7 @@ mod x86 {
 
     /// Has signals come that interrupt system calls, or none any more. The process must have nothing else to do.
     fn interrupt(first: Duration, next: Duration) -> io::Result<()> {
-        let time = |time: Duration| libc::timeval {
-            tv_sec: 0,
-            tv_usec: libc::suseconds_t::from(time.subsec_micros()),
-        };
+        let time = |time: Duration| libc::timeval { tv_sec: 0, tv_usec: time.subsec_micros().into() };
         let timer = libc::itimerval { it_value: time(first), it_interval: time(next) };
         // SAFETY: the handler does nothing; without `SA_RESTART` it ends the call that it comes into. All structures are
         // whole, and the old ones are not wanted.
