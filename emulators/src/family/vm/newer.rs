@@ -37,7 +37,7 @@ pub const NEWER: [Newer; 1] = [Newer {
     suite: "bookworm-backports",
     package: "qemu-system-riscv",
     name: "qemu-system-riscv64-backport",
-    gain: "a program takes half the time under it",
+    gain: "a program takes little more than half the time under it",
 }];
 
 impl Newer {
