@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use triplecheck_emulators::vm::machines::System;
 
-use super::initramfs;
 use super::kernels::Kernel;
+use super::{initramfs, packed};
 use crate::vm::image;
 
 /// The words of Linux's banner, before its release.
@@ -94,7 +94,7 @@ fn release_in(bytes: &[u8]) -> Option<String> {
 /// The release of the kernel that a module is for, which must be for this machine.
 fn of_module(system: &System, path: &Path) -> Result<String, String> {
     const KEY: &[u8] = b"\0vermagic=";
-    let bytes = initramfs::contents(path)?;
+    let bytes = packed::contents(path)?;
     let name = path.display();
     match image::of_elf(&bytes) {
         Some(machine) if machine == system.machine => {}

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::toolchain::tool::Tool;
+use super::packed::contents;
 
 /// The modules without which no program can be run, in the order in which they are loaded; what they need themselves is
 /// found in them. One that is not there is part of the kernel, or its absence shows at the first boot.
@@ -112,23 +112,6 @@ fn add_with_needs(
     }
     order.push((name.to_owned(), bytes));
     Ok(())
-}
-
-/// The bytes of a module, unpacked where it is packed. What is there is left as it is.
-pub(super) fn contents(path: &Path) -> Result<Vec<u8>, String> {
-    let io = |error: std::io::Error| error.to_string();
-    let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
-    let Some((_, tool)) =
-        [("xz", "xz"), ("zst", "zstd"), ("gz", "gzip")].into_iter().find(|(of, _)| *of == end)
-    else {
-        return fs_err::read(path).map_err(io);
-    };
-    let dir = tempfile::tempdir().map_err(io)?;
-    let packed = dir.path().join("module.ko").with_extension(format!("ko.{end}"));
-    fs_err::copy(path, &packed).map_err(io)?;
-    let words = ["-d".into(), "-q".into(), packed.into_os_string()];
-    Tool::new(tool).args(words).answer().map_err(|error| error.to_string())?;
-    fs_err::read(dir.path().join("module.ko")).map_err(io)
 }
 
 /// What a module says in its `.modinfo` that it needs; `modules.dep` is made when a package is installed.

@@ -1,8 +1,10 @@
+//! What is packed of a kernel, and how it is unpacked: its modules, and what is in its image.
+//!
 //! An x86 kernel's image unpacks itself, which takes seconds of work under emulation. What is inside is an ELF file, and QEMU
 //! boots that as it is, provided that it says where it is entered (`Documentation/arch/x86/boot.rst` for the image,
 //! `Documentation/virt/…/pvh` and Xen's `elfnote.h` for the entry).
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,48 +13,95 @@ use crate::toolchain::tool::{Tool, ToolError};
 /// How long unpacking may take.
 const UNPACK_DEADLINE: Duration = Duration::from_secs(10 * 60);
 
-/// A way in which the kernel in an image is packed.
+/// A way in which a kernel or a module is packed.
 struct Packing {
-    /// How the packed kernel begins.
+    /// How what is packed begins.
     mark: &'static [u8],
-    /// What the tool wants its file's name to end in.
+    /// What the tool wants its file's name to end in, as do the names of modules.
     suffix: &'static str,
-    tool: &'static str,
-    /// What the tool has to be told so that it writes a file beside the packed one.
-    options: &'static [&'static str],
+    /// How it is unpacked.
+    by: By,
     /// Whether the image has the length of what is unpacked after it. gzip has it of its own
     /// (`arch/x86/boot/compressed/Makefile`).
     has_length_after: bool,
 }
 
-/// All ways, as `scripts/extract-vmlinux` knows them.
+/// Who unpacks.
+enum By {
+    /// This program.
+    Us(fn(&[u8]) -> io::Result<Vec<u8>>),
+    /// A tool, which has to be told so that it writes a file beside the packed one.
+    Tool(&'static str, &'static [&'static str]),
+}
+
+const fn packing(mark: &'static [u8], suffix: &'static str, by: By) -> Packing {
+    Packing { mark, suffix, by, has_length_after: true }
+}
+
+/// All ways, as `scripts/extract-vmlinux` knows them. What Debian packs with, and a minimal system has no tool for, we
+/// unpack ourselves.
 const PACKINGS: [Packing; 7] = [
-    Packing {
-        mark: b"\x1f\x8b\x08",
-        suffix: "gz",
-        tool: "gzip",
-        options: &["-d", "-q"],
-        has_length_after: false,
-    },
-    Packing { mark: b"\xfd7zXZ\0", suffix: "xz", tool: "xz", options: &["-d", "-q"], has_length_after: true },
-    Packing {
-        mark: b"\x28\xb5\x2f\xfd",
-        suffix: "zst",
-        tool: "zstd",
-        options: &["-d", "-q"],
-        has_length_after: true,
-    },
-    Packing {
-        mark: b"\x02\x21\x4c\x18",
-        suffix: "lz4",
-        tool: "lz4",
-        options: &["-d", "-q", "-m"],
-        has_length_after: true,
-    },
-    Packing { mark: b"BZh", suffix: "bz2", tool: "bzip2", options: &["-d", "-q"], has_length_after: true },
-    Packing { mark: b"\x5d\0\0", suffix: "lzma", tool: "xz", options: &["-d", "-q"], has_length_after: true },
-    Packing { mark: b"\x89LZO", suffix: "lzo", tool: "lzop", options: &["-d", "-q"], has_length_after: true },
+    Packing { has_length_after: false, ..packing(b"\x1f\x8b\x08", "gz", By::Tool("gzip", &["-d", "-q"])) },
+    packing(b"\xfd7zXZ\0", "xz", By::Us(xz)),
+    packing(b"\x28\xb5\x2f\xfd", "zst", By::Us(zstd)),
+    packing(b"\x02\x21\x4c\x18", "lz4", By::Tool("lz4", &["-d", "-q", "-m"])),
+    packing(b"BZh", "bz2", By::Tool("bzip2", &["-d", "-q"])),
+    packing(b"\x5d\0\0", "lzma", By::Tool("xz", &["-d", "-q"])),
+    packing(b"\x89LZO", "lzo", By::Tool("lzop", &["-d", "-q"])),
 ];
+
+fn xz(packed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    lzma_rust2::XzReader::new(packed, false).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn zstd(packed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ruzstd::decoding::StreamingDecoder::new(packed).map_err(io::Error::other)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+impl Packing {
+    /// Unpacks; `beside` is a file that is not there, for a tool. The inner error names the tool that is not here.
+    fn unpack(&self, packed: &[u8], beside: &Path) -> Result<Result<Vec<u8>, &'static str>, String> {
+        let io = |error: io::Error| error.to_string();
+        let (tool, options) = match self.by {
+            By::Us(unpack) => return unpack(packed).map(Ok).map_err(io),
+            By::Tool(tool, options) => (tool, options),
+        };
+        let mut file = beside.as_os_str().to_owned();
+        file.push(".");
+        file.push(self.suffix);
+        fs_err::write(&file, packed).map_err(io)?;
+        let answer = Tool::new(tool).args(options).args([&file]).deadline(UNPACK_DEADLINE).answer();
+        if Path::new(&file).is_file() {
+            fs_err::remove_file(&file).map_err(io)?;
+        }
+        match answer {
+            Ok(_) => {
+                let bytes = fs_err::read(beside).map_err(io)?;
+                fs_err::remove_file(beside).map_err(io)?;
+                Ok(Ok(bytes))
+            }
+            Err(ToolError::Start { .. }) => Ok(Err(tool)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// The bytes of a file, unpacked where its name says that it is packed. What is there is left as it is.
+pub(super) fn contents(path: &Path) -> Result<Vec<u8>, String> {
+    let bytes = fs_err::read(path).map_err(|error| error.to_string())?;
+    let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default();
+    let Some(packing) = PACKINGS.iter().find(|packing| packing.suffix == end) else { return Ok(bytes) };
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let unpacked = packing.unpack(&bytes, &dir.path().join("unpacked"));
+    match unpacked.map_err(|why| format!("`{}` cannot be unpacked: {why}", path.display()))? {
+        Ok(bytes) => Ok(bytes),
+        Err(tool) => Err(format!("`{}` cannot be unpacked: `{tool}` is not installed", path.display())),
+    }
+}
 
 /// The type of the note with the entry for hypervisors, by its owner's list.
 const ENTRY_NOTE: u32 = 18;
@@ -74,21 +123,9 @@ pub(super) fn place(image: &Path, to: &Path) -> Result<(), String> {
 
 /// The kernel within an x86 image, where it is one. It is unpacked beside `to`.
 fn unpacked(image: &[u8], to: &Path) -> Result<Option<Vec<u8>>, String> {
-    let io = |error: io::Error| error.to_string();
     let Some((payload, packing)) = payload(image) else { return Ok(None) };
-    let packed = to.with_extension(packing.suffix);
-    fs_err::write(&packed, payload).map_err(io)?;
-    let tool = Tool::new(packing.tool).args(packing.options).args([&packed]).deadline(UNPACK_DEADLINE);
-    let answer = tool.answer();
-    if packed.is_file() {
-        fs_err::remove_file(&packed).map_err(io)?;
-    }
-    match answer {
-        Ok(_) => fs_err::read(to).map(Some).map_err(io),
-        // What unpacks it is not here: the guest does it by itself.
-        Err(ToolError::Start { .. }) => Ok(None),
-        Err(error) => Err(error.to_string()),
-    }
+    // Where what unpacks it is not here, the guest does it by itself.
+    packing.unpack(payload, to).map(Result::ok)
 }
 
 /// The packed kernel within an x86 image, by the boot protocol's header (its offset is that of the protected-mode code), and
@@ -191,17 +228,28 @@ mod tests {
         fs_err::read(&to).unwrap()
     }
 
+    /// What packs.
+    fn tool(packing: &Packing) -> &'static str {
+        match packing.by {
+            By::Us(_) if packing.suffix == "zst" => "zstd",
+            By::Us(_) => "xz",
+            By::Tool(tool, _) => tool,
+        }
+    }
+
     /// `None` where the tool is not here.
     fn packed(packing: &Packing, bytes: &[u8]) -> Option<Vec<u8>> {
         let options: &[&str] = match packing.suffix {
             "lz4" => &["-l", "-q", "-m"],
             "lzma" => &["--format=lzma"],
+            // As the kernel's own makefile does.
+            "xz" => &["--check=crc32", "--x86", "--lzma2=dict=32MiB"],
             _ => &[],
         };
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs_err::write(&file, bytes).unwrap();
-        match Tool::new(packing.tool).args(options).args([&file]).answer() {
+        match Tool::new(tool(packing)).args(options).args([&file]).answer() {
             Ok(_) => Some(fs_err::read(file.with_extension(packing.suffix)).unwrap()),
             Err(ToolError::Start { .. }) => None,
             Err(error) => panic!("{error}"),
@@ -214,14 +262,16 @@ mod tests {
         for packing in &PACKINGS {
             let counted = if packing.has_length_after { 4 } else { 0 };
             let Some(payload) = packed(packing, &good) else {
-                let image = image(packing.mark, counted);
-                assert_eq!(placed(&image), image, "{}", packing.tool);
+                if let By::Tool(tool, _) = packing.by {
+                    let image = image(packing.mark, counted);
+                    assert_eq!(placed(&image), image, "{tool}");
+                }
                 continue;
             };
-            assert_eq!(placed(&image(&payload, counted)), good, "{}", packing.tool);
+            assert_eq!(placed(&image(&payload, counted)), good, "{}", packing.suffix);
             for without in [kernel(*b"Xen\0", 17), kernel(*b"GNU\0", ENTRY_NOTE)] {
                 let image = image(&packed(packing, &without).unwrap(), counted);
-                assert_eq!(placed(&image), image, "{}", packing.tool);
+                assert_eq!(placed(&image), image, "{}", packing.suffix);
             }
         }
         // As it came: packed in a way that nobody knows, and not packed at all.
@@ -232,12 +282,35 @@ mod tests {
 
     #[test]
     fn what_is_packed_in_an_image_is_found_and_nothing_in_what_is_none() {
-        let found = |image: &[u8]| payload(image).map(|(bytes, packing)| (bytes.to_vec(), packing.tool));
+        let found = |image: &[u8]| payload(image).map(|(bytes, packing)| (bytes.to_vec(), packing.suffix));
         assert_eq!(found(&image(b"\xfd7zXZ\0abc", 4)), Some((b"\xfd7zXZ\0abc".to_vec(), "xz")));
         assert_eq!(found(&image(b"BZh", u32::MAX - 3)), None);
         assert_eq!(found(&image(b"abcd", 4)), None);
         assert_eq!(found(b"\x7fELF"), None);
         assert!(!entry_is_told(&kernel(*b"Xen\0", ENTRY_NOTE)[..0x80]));
         assert!(!entry_is_told(b"\x7fELF\x02\x01"));
+    }
+
+    #[test]
+    fn a_module_is_unpacked_by_its_name_and_one_that_is_damaged_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            fs_err::write(&path, bytes).unwrap();
+            path
+        };
+        assert_eq!(contents(&put("plain.ko", b"module")).unwrap(), b"module");
+        // Of `xz --check=crc32` and of `zstd`.
+        let xz: &[u8] = b"\xfd7zXZ\0\0\x01i\x22\xde6\x02\0!\x01\x16\0\0\0t/\xe5\xa3\x01\0\x05module\0\0\0(&$\x0c\0\x01\x1a\x06\xc5\xea\xc8y\x90B\x99\x0d\x01\0\0\0\0\x01YZ";
+        let zst: &[u8] = b"(\xb5/\xfd\x04X1\0\0module]\x89\xa9\x8d";
+        for (name, packed) in [("m.ko.xz", xz), ("m.ko.zst", zst)] {
+            assert_eq!(contents(&put(name, packed)).unwrap(), b"module", "{name}");
+            let damaged = put(name, &packed[..packed.len() - 9]);
+            let why = contents(&damaged).unwrap_err();
+            assert!(why.starts_with(&format!("`{}` cannot be unpacked: ", damaged.display())), "{why}");
+        }
+        let why = contents(&put("m.ko.gz", b"none")).unwrap_err();
+        assert!(why.contains("m.ko.gz` cannot be unpacked: "), "{why}");
+        assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 4, "nothing is left beside it");
     }
 }
