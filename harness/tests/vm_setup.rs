@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -48,6 +47,19 @@ fn names_in(dir: &Path) -> Vec<String> {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// Puts a QEMU there that says it is of this version, and does nothing.
+fn useless_qemu(bin: &Path, emulator: &str, version: &str) {
+    let path = bin.join(format!("qemu-system-{emulator}"));
+    std::fs::create_dir_all(bin).unwrap();
+    let text = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && echo \"QEMU emulator version {version}\" && exit\n\
+         echo \"qemu-system-{emulator}: unsupported machine\" >&2\nexit 1\n"
+    );
+    // Not written by this process: while a test forks beside this one, that could not be executed.
+    let written = duct::cmd!("install", "-m", "755", "/dev/stdin", &path).stdin_bytes(text).run();
+    written.expect("`install` is part of every system");
 }
 
 #[test]
@@ -117,17 +129,7 @@ fn what_stands_in_the_way_of_a_guest_system_is_said_and_is_a_failure() {
     std::fs::copy(older.join("initramfs-9"), older.join(current_name())).unwrap();
     let agent = guest_system(AARCH64).join("agent");
     std::fs::copy(agent, older.join("agent")).unwrap();
-    // A QEMU that is said to be this one, and does nothing.
-    let qemu = |version: &str| {
-        let path = bin.join("qemu-system-aarch64");
-        std::fs::create_dir_all(&bin).unwrap();
-        let text = format!(
-            "#!/bin/sh\n[ \"$1\" = --version ] && echo \"QEMU emulator version {version}\" && exit\n\
-             echo \"qemu-system-aarch64: unsupported machine\" >&2\nexit 1\n"
-        );
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    };
+    let qemu = |version: &str| useless_qemu(&bin, "aarch64", version);
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let setup = |target: &str, parts: &[&str]| {
         let run = ran(offline(&cache).args(["setup", "--yes", "--vm", target]).env("PATH", &path));
@@ -179,4 +181,41 @@ fn what_stands_in_the_way_of_a_guest_system_is_said_and_is_a_failure() {
     setup(AARCH64, &[failed, "unsupported machine"]);
     qemu("4.2.1");
     setup(AARCH64, &[&format!("not possible: {AARCH64}: `qemu-system-aarch64` 4.2.1 cannot share files")]);
+}
+
+/// Debian 12 has a newer one beside its own. That it cannot be had is told, and is no failure of its own.
+#[test]
+fn a_newer_qemu_is_fetched_where_the_installed_one_is_slow_and_the_release_has_one() {
+    const RISCV64: &str = "riscv64gc-unknown-linux-gnu";
+    if !boots(AARCH64) {
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let (cache, bin) = (place.path().join("cache"), place.path().join("bin"));
+    let system = cache.join("vm/riscv64/6.12.1");
+    std::fs::create_dir_all(&system).unwrap();
+    for (name, from) in [("kernel", "kernel"), ("agent", "agent"), (&*current_name(), &*current_name())] {
+        std::fs::copy(guest_system(AARCH64).join(from), system.join(name)).unwrap();
+    }
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let setup = |version: &str| {
+        useless_qemu(&bin, "riscv64", version);
+        ran(offline(&cache).args(["setup", "--yes", "--vm", RISCV64]).env("PATH", &path)).stderr
+    };
+    let step = "unpack qemu-system-riscv of bookworm-backports privately";
+    let is_bookworm = std::fs::read_to_string("/etc/os-release")
+        .is_ok_and(|about| about.contains("VERSION_CODENAME=bookworm"));
+    let told = setup("7.2.22");
+    assert_eq!(told.contains(&format!("  {step}: some 8 MB to fetch; ")), is_bookworm, "{told}");
+    let failure = told.lines().find(|line| line.starts_with(&format!("failed: {step}: ")));
+    assert_eq!(failure.is_some(), is_bookworm, "{told}");
+    if let Some(failure) = failure {
+        assert!(failure.ends_with(": `qemu-system-riscv64` does without it"), "{failure}");
+    }
+    // It is used all the same, or would be if it did anything.
+    let tried =
+        "make a snapshot of the guest system for riscv64: the guest system did not come up: QEMU refused";
+    assert!(told.contains(tried), "{told}");
+    let told = setup("8.2.0");
+    assert!(!told.contains(step) && told.contains(tried), "{told}");
 }

@@ -179,13 +179,15 @@ fn finish(targets: &[Target], serving: Serving, mut lacks_some: bool) -> Result<
     for (system, words) in systems::without_snapshot(&super::host(), targets, serving) {
         let title = format!("make a snapshot of the guest system for {}", system.machine);
         progress.step(&title);
-        let made = systems::make_snapshot(words.clone());
+        let made = systems::make_snapshot(&words);
         if let Err(why) | Ok(Some(why)) = &made
-            && let Some(qemu) = newer::give_up(&words)
+            && let Some((qemu, words)) = newer::with_installed(&super::host(), &words)
+            && let Ok(None) = systems::make_snapshot(&words)
         {
+            let _ = fs_err::remove_file(&qemu);
             let qemu = qemu.display();
             say(&format!("`{qemu}` is removed, and the installed QEMU does without it: {why}\n"))?;
-            return finish(targets, serving, lacks_some);
+            continue;
         }
         match made {
             Ok(None) => {}

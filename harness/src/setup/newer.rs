@@ -1,8 +1,8 @@
 //! Brings a QEMU that is newer than the installed one, for systems that run much faster under it ([`Newer`]): one file under
 //! the cache directory, which can be deleted at any time.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 use triplecheck_emulators::host::Host;
 use triplecheck_emulators::vm::machines::System;
@@ -44,18 +44,21 @@ pub(crate) fn bring(host: &dyn Host, newer: &Newer, progress: &mut dyn Progress)
     fs_err::rename(program, bin.join(newer.name)).map_err(io)
 }
 
-/// Removes the QEMU of these words, where it is one that was brought: what it cannot do, the installed one may.
-pub(crate) fn give_up(words: &[impl AsRef<OsStr>]) -> Option<PathBuf> {
-    let mut words = words.iter().map(AsRef::as_ref).skip_while(|word| *word != "--qemu");
-    let qemu = Path::new(words.nth(1)?);
-    let name = qemu.file_name()?;
-    NEWER.iter().find(|newer| newer.name == name)?;
-    fs_err::remove_file(qemu).ok()?;
-    Some(qemu.to_owned())
+/// The QEMU of these words, where it is one that was brought, and the words with the installed one, which may do what it cannot.
+pub(crate) fn with_installed(host: &dyn Host, words: &[OsString]) -> Option<(PathBuf, Vec<OsString>)> {
+    let place = words.iter().position(|word| word == "--qemu")? + 1;
+    let brought = PathBuf::from(words.get(place)?);
+    let newer = NEWER.iter().find(|newer| brought.file_name().is_some_and(|name| name == newer.name))?;
+    let mut words = words.to_vec();
+    words[place] = newer.installed(host)?.path.into();
+    Some((brought, words))
 }
 
 #[cfg(test)]
 mod tests {
+    use triplecheck_emulators::host::TableHost;
+    use triplecheck_emulators::machine::Machine;
+
     use super::*;
 
     #[test]
@@ -67,17 +70,15 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_brought_is_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let [own, brought] = ["qemu-system-riscv64", NEWER[0].name].map(|name| dir.path().join(name));
-        for file in [&own, &brought] {
-            fs_err::write(file, "").unwrap();
-        }
-        let words =
-            |qemu: &Path| ["--machine", "riscv64", "--qemu", qemu.to_str().unwrap()].map(str::to_owned);
-        assert_eq!(give_up(&words(&own)), None);
-        assert_eq!(give_up(&words(&brought)), Some(brought.clone()));
-        assert_eq!(give_up(&words(&brought)), None, "it is gone");
-        assert_eq!((own.exists(), brought.exists()), (true, false));
+    fn for_one_that_was_brought_there_is_the_installed_one() {
+        let host = TableHost::new("x86_64-unknown-linux-gnu", "linux", Machine::named("x86_64").unwrap());
+        let there = host.program("/usr/bin/qemu-system-riscv64");
+        let words = |qemu: &str| ["--machine", "riscv64", "--qemu", qemu, "--cpu", "c"].map(OsString::from);
+        let (own, brought) = ("/usr/bin/qemu-system-riscv64", "/cache/usr/bin/qemu-system-riscv64-backport");
+        let found = with_installed(&there, &words(brought));
+        assert_eq!(found, Some((brought.into(), words(own).to_vec())));
+        assert_eq!(with_installed(&there, &words(own)), None);
+        let host = TableHost::new("x86_64-unknown-linux-gnu", "linux", Machine::named("x86_64").unwrap());
+        assert_eq!(with_installed(&host, &words(brought)), None, "it is not there");
     }
 }

@@ -220,8 +220,9 @@ pub fn useless(host: &dyn Host, targets: &[Target]) -> Vec<String> {
 }
 
 /// Makes a system's snapshot, once more where one could not be used. What it says is why none can be used.
-pub fn make_snapshot(words: Vec<OsString>) -> Result<Option<String>, String> {
-    let words = [snapshot::SUBCOMMAND, snapshot::AGAIN].into_iter().map(Into::into).chain(words);
+pub fn make_snapshot(words: &[OsString]) -> Result<Option<String>, String> {
+    let words =
+        [snapshot::SUBCOMMAND, snapshot::AGAIN].into_iter().map(Into::into).chain(words.iter().cloned());
     let tool = Tool::new(crate::supervise::OWN_BINARY).args(words).deadline(SNAPSHOT_DEADLINE);
     let said = tool.answer().map_err(|error| error.to_string())?;
     match (said.strip_prefix(snapshot::FAILED), said.strip_prefix(snapshot::CANNOT_BE_USED)) {

@@ -53,7 +53,8 @@ impl Newer {
         host.find_program(self.name).is_some() && self.installed(host).is_some()
     }
 
-    fn installed(&self, host: &dyn Host) -> Option<Program> {
+    /// The installed one.
+    pub fn installed(&self, host: &dyn Host) -> Option<Program> {
         host.find_program(&format!("qemu-system-{}", self.emulator))
     }
 }
