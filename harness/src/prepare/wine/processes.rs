@@ -6,7 +6,8 @@
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -57,10 +58,20 @@ pub(super) fn of_prefix(prefix: &Path) -> Vec<Process> {
         .filter(|pid| *pid != rustix::process::getpid())
         .filter(|pid| {
             let environment = fs::read(format!("/proc/{}/environ", pid.as_raw_nonzero())).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable == wanted) && runs_wine(*pid)
+            let root = PathBuf::from(format!("/proc/{}/root", pid.as_raw_nonzero()));
+            environment.split(|byte| *byte == 0).any(|variable| variable == wanted)
+                && runs_wine(*pid)
+                && is_same_in(&root, prefix)
         })
         .filter_map(Process::find)
         .collect()
+}
+
+/// Whether the prefix is the same directory for a process with this root. A container has its own at the same path.
+fn is_same_in(root: &Path, prefix: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
+    let below = prefix.strip_prefix("/").unwrap_or(prefix);
+    identity(prefix).is_none_or(|own| identity(&root.join(below)) == Some(own))
 }
 
 /// A shell or a build that has the variable in its environment is none of ours to kill.
@@ -104,4 +115,23 @@ fn kill(process: &Process, deadline: Instant) -> io::Result<()> {
     let limit = Timespec::try_from(left).map_err(|_| io::ErrorKind::TimedOut)?;
     let ended = poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&limit))?;
     if ended == 0 { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_at_the_same_path_in_another_root_is_another() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let prefix = dir.path().join("prefix");
+        let below = prefix.strip_prefix("/").unwrap();
+        fs_err::create_dir_all(other.path().join(below)).unwrap();
+        assert!(is_same_in(other.path(), &prefix), "where it is gone, its processes are still its own");
+        fs_err::create_dir(&prefix).unwrap();
+        assert!(is_same_in(Path::new("/"), &prefix));
+        assert!(is_same_in(Path::new("/proc/self/root"), &prefix));
+        assert!(!is_same_in(other.path(), &prefix));
+        assert!(!is_same_in(&dir.path().join("none"), &prefix));
+    }
 }
