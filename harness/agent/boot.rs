@@ -94,18 +94,28 @@ pub(crate) fn sleep_often() {
     }
 }
 
+/// Sleeps until a time that has long been, so that the kernel sets its timer anew.
+///
+/// It does so only for a time before the one for which it has set it, and what QEMU restores of some machines is without that
+/// setting: all programs would sleep for ever once that time is over. Nothing is before this one.
+fn set_timer() {
+    let since_long = TimeSpec { seconds: 0, nanoseconds: 1 };
+    unsafe { clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &since_long, null_mut()) };
+}
+
 /// The pool of random numbers, open since the boot: a restored system has to hurry.
 static POOL: AtomicI32 = AtomicI32::new(-1);
 
 /// Takes the host's time and name, and fills the pool of random numbers: a restored system has neither of its own.
 pub(crate) fn settle(payload: &[u8]) {
+    set_timer();
     let mut fields = Fields(payload);
     let seconds = fields.number() as c_long;
     let nanoseconds = fields.number() as c_long;
     let entropy = fields.bytes();
     let name = fields.bytes();
     unsafe { sethostname(name.as_ptr().cast(), name.len()) };
-    unsafe { clock_settime(0, &TimeSpec { seconds, nanoseconds }) };
+    unsafe { clock_settime(CLOCK_REALTIME, &TimeSpec { seconds, nanoseconds }) };
     let mut pool = Vec::new();
     pool.extend_from_slice(&(entropy.len() as i32 * 8).to_ne_bytes());
     pool.extend_from_slice(&(entropy.len() as i32).to_ne_bytes());

@@ -65,6 +65,7 @@ extern "C" {
     pub(crate) fn reboot(how: c_int) -> c_int;
     pub(crate) fn syscall(number: c_long, ...) -> c_long;
     pub(crate) fn clock_settime(clock: c_int, time: *const TimeSpec) -> c_int;
+    pub(crate) fn clock_nanosleep(clock: c_int, flags: c_int, until: *const TimeSpec, rest: *mut TimeSpec) -> c_int;
     pub(crate) fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
     pub(crate) fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     pub(crate) fn socketpair(domain: c_int, kind: c_int, protocol: c_int, ends: *mut c_int) -> c_int;
@@ -92,6 +93,9 @@ extern "C" {
     pub(crate) fn _exit(status: c_int) -> !;
 }
 
+pub(crate) const CLOCK_REALTIME: c_int = 0;
+pub(crate) const CLOCK_MONOTONIC: c_int = 1;
+pub(crate) const TIMER_ABSTIME: c_int = 1;
 pub(crate) const MS_RDONLY: c_ulong = 1;
 pub(crate) const MS_BIND: c_ulong = 4096;
 pub(crate) const MS_MOVE: c_ulong = 8192;

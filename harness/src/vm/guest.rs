@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{FdFlags, retry_on_intr};
+use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::{Memory, Start};
@@ -153,11 +153,6 @@ impl Guest {
             return Err(format!("QEMU did not restore it: {why}: {}", guest.end()));
         }
         guest.settle(RESTORE_DEADLINE)?;
-        if wanted.system.restored_with_kernel {
-            // On a busy machine, too, on which the time of its next timer was over before it ran: 3 of 16 that were restored under
-            // QEMU 10.0, eight at a time, hung in a program's sleep.
-            guest.prove_timers()?;
-        }
         Ok(guest)
     }
 
@@ -199,16 +194,7 @@ impl Guest {
         self.expect(kind::HELLO, deadline)
     }
 
-    /// Leaves it alone for so long, in which it has nothing to say.
-    pub(super) fn rest(&mut self, time: &Timespec) -> Result<(), String> {
-        let heard = retry_on_intr(|| poll(&mut [PollFd::new(&self.port, PollFlags::IN)], Some(time)));
-        match heard {
-            Ok(0) => Ok(()),
-            Ok(_) | Err(_) => Err(format!("the guest system did not stay up: {}", self.lost())),
-        }
-    }
-
-    /// Gives it the time, random bytes and this machine's name, and waits until it has them.
+    /// Gives it the time, random bytes and this machine's name, and waits until it has them and has set its timer anew.
     fn settle(&mut self, deadline: Duration) -> Result<(), String> {
         let mut seed = [0; SEED_BYTES];
         let given = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty());

@@ -4,14 +4,14 @@
 //! `triplecheck setup --vm` makes it (`triplecheck __vm-snapshot`), once for each QEMU, words, kernel and first process;
 //! one that was made with others is never restored, and is removed when a new one is made. It is made beside and
 //! renamed, so that one that is there is complete, and anybody may delete it: what cannot be restored is booted.
-//! What is surprising: some QEMUs restore systems whose timers stand still (riscv64 under 7.2 and 10.0), which looks well
-//! until a program sleeps. Every snapshot is restored once and asked before anybody else may use it.
+//! What is surprising: a restored system whose timers stand still looks well until a program sleeps. What QEMU saves of some machines
+//! is without the time for which the kernel has set its timer (riscv64 under 7.2 and 10.0), so that the agent has it set anew
+//! first of all (`settle` of `agent/boot.rs`), and every snapshot is restored once and asked before anybody else may use it.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use rustix::event::Timespec;
 use rustix::fs::{FlockOperation, flock};
 use triplecheck_emulators::vm::accelerators::Accelerator;
 use triplecheck_emulators::vm::machines::Start;
@@ -32,13 +32,6 @@ const SNAPSHOTS_MAX: usize = 3;
 
 /// A file system with less free is full.
 const ROOM_BYTES_MIN: u64 = 1 << 20;
-
-/// How long a system that has come up is left alone before it is saved, until it sleeps: whoever is woken from sleep sets
-/// the timer anew, which on riscv64 is in no state that QEMU saves (7.2 and 10.0).
-const REST: Timespec = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
-
-/// How often a system is saved until what was saved can be used: one that was awake for a moment may be asleep the next time.
-const ATTEMPTS_MAX: usize = 3;
 
 /// Where a snapshot says why it cannot be used.
 const UNUSABLE: &str = "unusable";
@@ -238,13 +231,7 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
     let scratch = tempfile::Builder::new().prefix(".making-").tempdir_in(&place).map_err(io)?;
     let made = Snapshot(scratch.path().join("made"));
     fs_err::create_dir(&made.0).map_err(io)?;
-    let mut tried = Ok(());
-    for _ in 0..ATTEMPTS_MAX {
-        tried = save(wanted, &made).map_err(|why| full(&place).unwrap_or(why))?;
-        if tried.is_ok() {
-            break;
-        }
-    }
+    let tried = save(wanted, &made).map_err(|why| full(&place).unwrap_or(why))?;
     if let Err(why) = &tried {
         // That is no fault of QEMU's, and will not stay.
         if let Some(why) = full(&place) {
@@ -272,7 +259,6 @@ fn make(wanted: &Wanted, retry: Retry) -> Result<State, String> {
 fn save(wanted: &Wanted, made: &Snapshot) -> Result<Result<(), String>, String> {
     let io = |error: std::io::Error| error.to_string();
     let (mut guest, mut monitor) = Guest::boot_into(wanted, &made.memory())?;
-    guest.rest(&REST)?;
     let state = fs_err::File::create(made.state()).map_err(io)?;
     let saved = monitor.save(&state).map_err(|why| format!("QEMU does not save it: {why}"));
     let _ = guest.end();

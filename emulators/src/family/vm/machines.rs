@@ -52,9 +52,6 @@ pub struct System {
     /// the first time costs a walk through all of them, and programs are given addresses below 2^47 either way
     /// (`DEFAULT_MAP_WINDOW` in arch/riscv/include/asm/processor.h of Linux).
     pub append: &'static str,
-    /// Whether a snapshot is restored with the words for the kernel too, though nothing of it is used: without them the timers
-    /// of a restored riscv64 stand still (QEMU 7.2).
-    pub restored_with_kernel: bool,
     /// Debian's name of the architecture; its kernels are in [`super::kernels`].
     pub debian: &'static str,
 }
@@ -73,7 +70,6 @@ pub const SYSTEMS: [System; 6] = [
         console_device: None,
         extra: &["-vga", "none"],
         append: "",
-        restored_with_kernel: false,
         debian: "amd64",
     },
     System {
@@ -88,7 +84,6 @@ pub const SYSTEMS: [System; 6] = [
         console_device: None,
         extra: &[],
         append: "nokaslr",
-        restored_with_kernel: false,
         debian: "arm64",
     },
     System {
@@ -103,7 +98,6 @@ pub const SYSTEMS: [System; 6] = [
         console_device: None,
         extra: &[],
         append: "no5lvl",
-        restored_with_kernel: true,
         debian: "riscv64",
     },
     System {
@@ -121,7 +115,6 @@ pub const SYSTEMS: [System; 6] = [
         // thousand programs.
         extra: &["-smp", "1,maxcpus=2"],
         append: "",
-        restored_with_kernel: false,
         debian: "s390x",
     },
     System {
@@ -136,7 +129,6 @@ pub const SYSTEMS: [System; 6] = [
         console_device: None,
         extra: &[],
         append: "",
-        restored_with_kernel: false,
         debian: "armhf",
     },
     System {
@@ -153,7 +145,6 @@ pub const SYSTEMS: [System; 6] = [
         console_device: None,
         extra: &[],
         append: "",
-        restored_with_kernel: false,
         debian: "ppc64el",
     },
 ];
@@ -259,7 +250,7 @@ impl System {
             words.extend(["-device".into(), device.into()]);
         }
         // What was booted is in the memory already: it would only be read, and held once more.
-        if self.restored_with_kernel || !matches!(start.memory, Memory::Restored(_)) {
+        if !matches!(start.memory, Memory::Restored(_)) {
             let append = format!("console={} {APPEND} {}", self.console, self.append);
             let append = append.trim_end();
             words.extend(["-kernel".into(), start.kernel.join(super::KERNEL).into()]);
