@@ -287,6 +287,7 @@ fn act(port: &mut Port, all: &mut Cells, id: u32, kind: u8, payload: Vec<u8>) {
             sleep_often();
             port.send(0, b'P', &[]);
         }
+        b'A' => port.send(id, b'A', &[]),
         b'Q' => power_off(),
         b'L' => {
             hot::change(&payload);

@@ -232,7 +232,7 @@ mod tests {
     /// The lookup takes any system whose file has this name. An agent that was changed must not be taken for the one before.
     #[test]
     fn a_changed_agent_has_a_new_name() {
-        let known = ("initramfs-15", "19db77dfa2e7c8e7bfb4b6fe096ec7ea231b8b85dc3a64dd4531b279b76b582e");
+        let known = ("initramfs-16", "b09cbca096b831b276c4bfe7c387520f93cf15f773cfadf7ebfad1443358ca38");
         assert_eq!(
             (triplecheck_emulators::vm::INITRAMFS, agent_key().as_str()),
             known,

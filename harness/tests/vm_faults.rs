@@ -78,10 +78,10 @@ impl Lab {
     }
 
     #[track_caller]
-    fn kill(&self, part: &str) {
+    fn signal(&self, part: &str, signal: Signal) {
         let found = self.processes(part);
         assert_eq!(found.len(), 1, "{part}");
-        kill_process(found[0], Signal::KILL).unwrap();
+        kill_process(found[0], signal).unwrap();
     }
 
     /// Whatever was started has ended, and left no file.
@@ -277,7 +277,7 @@ fn a_guest_that_somebody_ends_is_told_and_the_rest_runs_in_another_one() {
     ] {
         let Some(lab) = Lab::new() else { return };
         let waiting = Waiting::start(lab);
-        waiting.lab.kill(part);
+        waiting.lab.signal(part, Signal::KILL);
         let (lab, report) = waiting.report();
         assert_eq!(verdicts(&report), ["last same", "wait emulator-fault"], "{report:#}");
         assert!(report.to_string().contains(told), "{report:#}");
@@ -320,5 +320,32 @@ fn a_run_that_is_ended_leaves_no_guest_behind() {
     assert_eq!(line, "wait\n");
     exec.kill().unwrap();
     exec.wait().unwrap();
+    lab.is_clean();
+}
+
+/// A signal that nobody takes would leave whoever has sent it waiting.
+#[test]
+fn a_guest_that_hangs_is_ended_when_its_program_is_asked_to_end() {
+    let Some(lab) = Lab::new() else { return };
+    let program = lab.dir.path().join("ends");
+    if !compile(CC, AARCH64, ENDS, &program, &[]) {
+        return;
+    }
+    let mut command = lab.command();
+    command.args(["exec", "--emulator", "vm"]).arg(&program).arg("wait");
+    let mut exec = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(exec.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "wait\n");
+    lab.signal("-initrd", Signal::STOP);
+    kill_process(Pid::from_child(&exec), Signal::TERM).unwrap();
+    await_true("the program has ended", || exec.try_wait().unwrap().is_some());
+    let output = exec.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(125), "{stderr}");
+    assert!(
+        stderr.contains("the guest system ended while the program ran: it did not answer for 20 s"),
+        "{stderr}"
+    );
     lab.is_clean();
 }

@@ -7,7 +7,7 @@ mod support;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use support::{boots, compile, guest_system, guest_words, ran, triplecheck};
@@ -382,6 +382,46 @@ fn guests_from_one_snapshot_have_the_time_of_now_random_bytes_of_their_own_and_t
     restores("s390x-unknown-linux-gnu", "s390x-linux-gnu-gcc");
 }
 
+/// A system of a test's own in a cache, without the snapshots of the one that it is a copy of.
+fn own_system(cache: &Path) -> PathBuf {
+    let kernel = guest_system(AARCH64);
+    let own = cache.join("vm/aarch64").join(kernel.file_name().unwrap());
+    std::fs::create_dir_all(&own).unwrap();
+    for entry in std::fs::read_dir(&kernel).unwrap().map(Result::unwrap) {
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), own.join(entry.file_name())).unwrap();
+        }
+    }
+    own
+}
+
+#[test]
+fn a_snapshot_stays_from_which_a_system_came_up_at_the_second_attempt() {
+    if !boots(AARCH64) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("ends");
+    if !compile("aarch64-linux-gnu-gcc", AARCH64, "int main(void) { return 7; }", &program, &["-static"]) {
+        return;
+    }
+    own_system(dir.path());
+    let mut words = words(&program, Some(dir.path()));
+    // A QEMU that fails once.
+    let (fails, qemu) = (dir.path().join("fails"), dir.path().join("qemu"));
+    let real = words.iter().position(|word| word == "--qemu").unwrap() + 1;
+    let text =
+        format!("#!/bin/sh\nrm '{}' 2>/dev/null && exit 1\nexec '{}' \"$@\"\n", fails.display(), words[real]);
+    support::executable(&qemu, text);
+    words[real] = qemu.to_str().unwrap().to_owned();
+    make_snapshot(&words);
+    std::fs::write(&fails, "").unwrap();
+    for _ in 0..2 {
+        let server = Server::start(&words);
+        assert!(server.is_restored() && !fails.exists());
+    }
+}
+
 #[test]
 fn a_snapshot_that_cannot_be_restored_is_thrown_away_and_the_system_booted_which_is_told() {
     if !boots(AARCH64) {
@@ -392,15 +432,7 @@ fn a_snapshot_that_cannot_be_restored_is_thrown_away_and_the_system_booted_which
     if !compile("aarch64-linux-gnu-gcc", AARCH64, "int main(void) { return 7; }", &program, &["-static"]) {
         return;
     }
-    // A system of the test's own, without the snapshot of the one that it is a copy of.
-    let kernel = guest_system(AARCH64);
-    let own = dir.path().join("vm/aarch64").join(kernel.file_name().unwrap());
-    std::fs::create_dir_all(&own).unwrap();
-    for entry in std::fs::read_dir(&kernel).unwrap().map(Result::unwrap) {
-        if entry.path().is_file() {
-            std::fs::copy(entry.path(), own.join(entry.file_name())).unwrap();
-        }
-    }
+    let own = own_system(dir.path());
     let words = words(&program, Some(dir.path()));
     make_snapshot(&words);
     let start = || {
@@ -419,7 +451,7 @@ fn a_snapshot_that_cannot_be_restored_is_thrown_away_and_the_system_booted_which
     command.args(["exec", "--emulator", "vm", "--"]).arg(&program);
     let run = ran(command.env("TRIPLECHECK_CACHE", dir.path()));
     assert_eq!((run.code, run.stderr.as_str()), (Some(7), ""));
-    let release = kernel.file_name().unwrap().to_str().unwrap();
+    let release = own.file_name().unwrap().to_str().unwrap();
     let series = release.split('.').take(2).collect::<Vec<_>>().join(".");
     let told = start();
     let lost = "its snapshot was thrown away, because no system came up from it: ";

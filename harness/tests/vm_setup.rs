@@ -57,9 +57,7 @@ fn useless_qemu(bin: &Path, emulator: &str, version: &str) {
         "#!/bin/sh\n[ \"$1\" = --version ] && echo \"QEMU emulator version {version}\" && exit\n\
          echo \"qemu-system-{emulator}: unsupported machine\" >&2\nexit 1\n"
     );
-    // Not written by this process: while a test forks beside this one, that could not be executed.
-    let written = duct::cmd!("install", "-m", "755", "/dev/stdin", &path).stdin_bytes(text).run();
-    written.expect("`install` is part of every system");
+    support::executable(&path, text);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub const KERNEL: &str = "kernel";
 
 /// The name of the file that holds the first process and the modules. Its number changes whenever what is said between
 /// host and guest does, so that no older one is taken.
-pub const INITRAMFS: &str = "initramfs-15";
+pub const INITRAMFS: &str = "initramfs-16";
 
 /// The first QEMU whose 9p server opens a file again without `O_NOATIME` where that is not allowed (commit `a5804fcf7b22`,
 /// in 5.1 and in the stable release before it). overlayfs opens every file of the layer below with it, since Linux 4.19.

@@ -88,7 +88,7 @@ struct Console {
 }
 
 impl Guest {
-    /// Restores a system where there is a snapshot of it, or boots one. A snapshot from which no system comes up is
+    /// Restores a system where there is a snapshot of it, or boots one. A snapshot from which twice no system comes up is
     /// thrown away. The error is one sentence.
     pub(super) fn come_up(wanted: &Wanted) -> Result<(Self, Up), String> {
         let deadline = match wanted.accelerator {
@@ -110,7 +110,8 @@ impl Guest {
     /// A system, and why it was booted and not restored, if so.
     fn restore_or_boot(wanted: &Wanted) -> Result<(Self, Option<String>), String> {
         if let Some(snapshot) = Snapshot::of(wanted) {
-            match Self::restore(wanted, &snapshot) {
+            // Once more, since a machine may have been short of something for a moment; a fault of the snapshot's is there again.
+            match Self::restore(wanted, &snapshot).or_else(|_| Self::restore(wanted, &snapshot)) {
                 Ok(guest) => return Ok((guest, None)),
                 Err(why) => snapshot.discard(&why),
             }

@@ -3,7 +3,7 @@
 //!
 //! It ends, and QEMU with it, when its standard input does: the process that started it holds the other end and needs to
 //! do nothing, so that it may be killed. For a client that starts a system for itself, standard input is also the
-//! connection. Where a program is given up, the guest has to answer in time, or the whole system is.
+//! connection. Where a program is given up, or sent a signal, the guest has to answer in time, or the whole system is given up.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -22,16 +22,18 @@ use super::monitor::Monitor;
 use super::slots::Clients;
 use super::wire::{self, Fields, Frame, Reader, kind};
 
-/// How long the guest may take to end a program that was given up.
-const KILL_DEADLINE: Duration = Duration::from_secs(20);
+/// How long the guest may take to end a program that was given up, and to answer. One that takes longer hangs.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What all threads share.
 struct Shared {
     /// For writing; frames are written whole.
     port: Mutex<UnixStream>,
     clients: Mutex<Clients>,
-    /// Told whenever a program is over.
+    /// Told whenever a program is over, or the guest has answered.
     freed: Condvar,
+    /// Whether a frame of the guest's is on its way to a client.
+    is_passing_on: AtomicBool,
     /// What the guest holds of the host's files. Kept while its changes are sent, so that they arrive in their order.
     hot: Mutex<Hot>,
 }
@@ -63,6 +65,7 @@ pub fn main(words: &[OsString]) -> ExitCode {
         port: Mutex::new(port),
         clients: Mutex::default(),
         freed: Condvar::new(),
+        is_passing_on: AtomicBool::new(false),
         hot: Mutex::new(Hot::new(wanted.system)),
     });
     let begun = match listen {
@@ -94,7 +97,11 @@ pub fn main(words: &[OsString]) -> ExitCode {
     if let Some(socket) = listen {
         let _ = std::fs::remove_file(socket);
     }
-    let why = if LEAVING.load(Ordering::Relaxed) { guest.end() } else { guest.lost() };
+    let why = match (HANGS.load(Ordering::Relaxed), LEAVING.load(Ordering::Relaxed)) {
+        (true, _) => format!("it did not answer for {} s: {}", DEADLINE.as_secs(), guest.end()),
+        (false, true) => guest.end(),
+        (false, false) => guest.lost(),
+    };
     let clients = shared.clients();
     for client in clients.backs() {
         let _ = wire::write(&mut &*client, clients.count(), kind::GONE, why.as_bytes());
@@ -133,6 +140,15 @@ static PORT: OnceLock<UnixStream> = OnceLock::new();
 /// Whether it is we who end the guest.
 static LEAVING: AtomicBool = AtomicBool::new(false);
 
+/// Whether the guest is ended because it does not answer.
+static HANGS: AtomicBool = AtomicBool::new(false);
+
+/// Ends a guest that does not answer, with all programs in it.
+fn leave_hanging() {
+    HANGS.store(true, Ordering::Relaxed);
+    leave();
+}
+
 /// Has the main thread end the guest and this process; before the guest is up, QEMU dies with this process.
 fn leave() {
     LEAVING.store(true, Ordering::Relaxed);
@@ -151,12 +167,17 @@ fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
 }
 
 /// Carries one client's frames to the guest. When it goes before its program is over, the program is ended.
-fn attend(mut client: UnixStream, shared: &Shared) {
+fn attend(mut client: UnixStream, shared: &Arc<Shared>) {
     let cell = shared.admit(&client);
     let _ = wire::write(&mut &client, 0, kind::HELLO, &[]);
     while let Ok(Some(frame)) = wire::read(&mut client) {
         let sent = match frame.kind {
             kind::RUN => shared.run(cell, &frame.payload),
+            // Whoever sends one that ends the program waits for that, and would for ever.
+            kind::SIGNAL => shared.send(cell, frame.kind, &frame.payload).map(|()| {
+                let shared = shared.clone();
+                drop(std::thread::spawn(move || shared.expect_answer()));
+            }),
             kind => shared.send(cell, kind, &frame.payload),
         };
         if sent.is_err() {
@@ -174,6 +195,32 @@ impl Shared {
     fn send(&self, cell: u32, kind: u8, payload: &[u8]) -> io::Result<()> {
         let mut port = self.port.lock().unwrap_or_else(PoisonError::into_inner);
         wire::write(&mut *port, cell, kind, payload)
+    }
+
+    /// Asks the guest for an answer. One that does not give it in time is ended.
+    fn expect_answer(&self) {
+        let before = self.clients().answers;
+        let asked = self.send(0, kind::ANSWER, &[]);
+        self.wait_for(&asked, |clients| clients.answers != before);
+    }
+
+    /// Waits until what the guest was asked for is so. One that does not do it in time is ended as a whole.
+    fn wait_for(&self, asked: &io::Result<()>, is_so: impl Fn(&Clients) -> bool) {
+        if asked.is_err() {
+            return leave();
+        }
+        loop {
+            let waited = self.freed.wait_timeout_while(self.clients(), DEADLINE, |clients| !is_so(clients));
+            let (clients, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            drop(clients);
+            if !timeout.timed_out() {
+                return;
+            }
+            // Nothing that the guest says is heard while a client does not read.
+            if !self.is_passing_on.load(Ordering::Relaxed) {
+                return leave_hanging();
+            }
+        }
     }
 
     /// Tells the guest what has changed of the files that it holds, and which it should hold for this order; and the order.
@@ -214,14 +261,8 @@ impl Shared {
                 return;
             }
         }
-        let told = self.send(cell, kind::KILL, &[]).is_ok();
-        let is_there = |clients: &mut Clients| clients.is_running(cell);
-        let waited = self.freed.wait_timeout_while(self.clients(), KILL_DEADLINE, is_there);
-        let (clients, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        drop(clients);
-        if !told || timeout.timed_out() {
-            leave();
-        }
+        let told = self.send(cell, kind::KILL, &[]);
+        self.wait_for(&told, |clients| !clients.is_running(cell));
     }
 }
 
@@ -236,6 +277,10 @@ fn distribute(guest: &mut Guest, events: &Sender<Frame>, shared: &Shared) -> io:
         }
         let back = {
             let mut clients = shared.clients();
+            if frame.kind == kind::ANSWER {
+                clients.answers = clients.answers.wrapping_add(1);
+                shared.freed.notify_all();
+            }
             if frame.kind == kind::OVER {
                 clients.is_told(frame.cell);
                 shared.freed.notify_all();
@@ -244,7 +289,9 @@ fn distribute(guest: &mut Guest, events: &Sender<Frame>, shared: &Shared) -> io:
         };
         // A client that is gone reads nothing; its program is being ended.
         if let Some(back) = back {
+            shared.is_passing_on.store(true, Ordering::Relaxed);
             let _ = wire::write(&mut &back, 0, frame.kind, &frame.payload);
+            shared.is_passing_on.store(false, Ordering::Relaxed);
         }
         if frame.kind == kind::OVER {
             let _ = events.send(frame);

@@ -24,6 +24,8 @@ pub(super) struct Clients {
     /// How many were served at once.
     peak: u32,
     slots: HashMap<u32, Slot>,
+    /// How often the guest has answered when it was asked to.
+    pub(super) answers: u64,
 }
 
 struct Client {

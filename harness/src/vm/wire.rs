@@ -33,6 +33,8 @@ pub(super) mod kind {
     pub(crate) const READY: u8 = b'Z';
     /// To the guest: show that timers run. From the guest: they do.
     pub(crate) const TIMERS: u8 = b'P';
+    /// To the guest: answer. From the guest: it is there.
+    pub(crate) const ANSWER: u8 = b'A';
     /// To the guest: the time, and random bytes. From the guest: it has them.
     pub(crate) const SETTLE: u8 = b'T';
     /// From the guest: it is up; the kernel's release.

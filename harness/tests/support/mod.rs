@@ -110,6 +110,12 @@ pub(crate) fn compile(cc: &str, target: &str, source: &str, output: &Path, flags
     }
 }
 
+/// Writes a program that is a script. Not written by this process: while a test forks beside this one, that could not be executed.
+pub(crate) fn executable(path: &Path, text: String) {
+    let written = duct::cmd!("install", "-m", "755", "/dev/stdin", path).stdin_bytes(text).run();
+    written.expect("`install` is part of every system");
+}
+
 /// Writes a project's files below `root`.
 pub(crate) fn write(root: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {
