@@ -382,33 +382,43 @@ fn guests_from_one_snapshot_have_the_time_of_now_random_bytes_of_their_own_and_t
     restores("s390x-unknown-linux-gnu", "s390x-linux-gnu-gcc");
 }
 
-/// A system of a test's own in a cache, without the snapshots of the one that it is a copy of.
-fn own_system(cache: &Path) -> PathBuf {
-    let kernel = guest_system(AARCH64);
-    let own = cache.join("vm/aarch64").join(kernel.file_name().unwrap());
-    std::fs::create_dir_all(&own).unwrap();
-    for entry in std::fs::read_dir(&kernel).unwrap().map(Result::unwrap) {
-        if entry.path().is_file() {
-            std::fs::copy(entry.path(), own.join(entry.file_name())).unwrap();
+/// A system of a test's own, without the snapshots of the one that it is a copy of, and a program for it, which ends with 7.
+struct Own {
+    cache: tempfile::TempDir,
+    system: PathBuf,
+    program: PathBuf,
+}
+
+impl Own {
+    fn new() -> Option<Self> {
+        let cache = tempfile::tempdir().unwrap();
+        let program = cache.path().join("ends");
+        let source = "int main(void) { return 7; }";
+        if !boots(AARCH64) || !compile("aarch64-linux-gnu-gcc", AARCH64, source, &program, &["-static"]) {
+            return None;
         }
+        let there = guest_system(AARCH64);
+        let system = cache.path().join("vm/aarch64").join(there.file_name().unwrap());
+        std::fs::create_dir_all(&system).unwrap();
+        for entry in std::fs::read_dir(&there).unwrap().map(Result::unwrap) {
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), system.join(entry.file_name())).unwrap();
+            }
+        }
+        Some(Self { cache, system, program })
     }
-    own
+
+    fn words(&self) -> Vec<String> {
+        words(&self.program, Some(self.cache.path()))
+    }
 }
 
 #[test]
 fn a_snapshot_stays_from_which_a_system_came_up_at_the_second_attempt() {
-    if !boots(AARCH64) {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let program = dir.path().join("ends");
-    if !compile("aarch64-linux-gnu-gcc", AARCH64, "int main(void) { return 7; }", &program, &["-static"]) {
-        return;
-    }
-    own_system(dir.path());
-    let mut words = words(&program, Some(dir.path()));
+    let Some(own) = Own::new() else { return };
+    let mut words = own.words();
     // A QEMU that fails once.
-    let (fails, qemu) = (dir.path().join("fails"), dir.path().join("qemu"));
+    let (fails, qemu) = (own.cache.path().join("fails"), own.cache.path().join("qemu"));
     let real = words.iter().position(|word| word == "--qemu").unwrap() + 1;
     let text =
         format!("#!/bin/sh\nrm '{}' 2>/dev/null && exit 1\nexec '{}' \"$@\"\n", fails.display(), words[real]);
@@ -424,34 +434,27 @@ fn a_snapshot_stays_from_which_a_system_came_up_at_the_second_attempt() {
 
 #[test]
 fn a_snapshot_that_cannot_be_restored_is_thrown_away_and_the_system_booted_which_is_told() {
-    if !boots(AARCH64) {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let program = dir.path().join("ends");
-    if !compile("aarch64-linux-gnu-gcc", AARCH64, "int main(void) { return 7; }", &program, &["-static"]) {
-        return;
-    }
-    let own = own_system(dir.path());
-    let words = words(&program, Some(dir.path()));
+    let Some(own) = Own::new() else { return };
+    let (dir, program, words) = (own.cache.path(), &own.program, own.words());
     make_snapshot(&words);
     let start = || {
         let mut which = triplecheck();
-        which.args(["which", "--emulator", "vm"]).arg(&program).env("TRIPLECHECK_CACHE", dir.path());
+        which.args(["which", "--emulator", "vm"]).arg(program).env("TRIPLECHECK_CACHE", dir);
         let run = ran(&mut which);
         let start = run.stdout.lines().find(|line| line.starts_with("  considered snapshot: "));
         start.unwrap().strip_prefix("  considered snapshot: ").unwrap().to_owned()
     };
     assert_eq!(start(), "chosen");
-    let snapshots = || std::fs::read_dir(own.join("snapshots")).unwrap().map(|entry| entry.unwrap().path());
+    let snapshots =
+        || std::fs::read_dir(own.system.join("snapshots")).unwrap().map(|entry| entry.unwrap().path());
     let state = snapshots().next().unwrap().join("state");
     let file = std::fs::File::options().write(true).open(&state).unwrap();
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();
     let mut command = triplecheck();
-    command.args(["exec", "--emulator", "vm", "--"]).arg(&program);
-    let run = ran(command.env("TRIPLECHECK_CACHE", dir.path()));
+    command.args(["exec", "--emulator", "vm", "--"]).arg(program);
+    let run = ran(command.env("TRIPLECHECK_CACHE", dir));
     assert_eq!((run.code, run.stderr.as_str()), (Some(7), ""));
-    let release = own.file_name().unwrap().to_str().unwrap();
+    let release = own.system.file_name().unwrap().to_str().unwrap();
     let series = release.split('.').take(2).collect::<Vec<_>>().join(".");
     let told = start();
     let lost = "its snapshot was thrown away, because no system came up from it: ";
@@ -462,11 +465,11 @@ fn a_snapshot_that_cannot_be_restored_is_thrown_away_and_the_system_booted_which
     let manifest = format!(
         "targets = [\"{AARCH64}\"]\n[[suite]]\nname = \"s\"\nkind = \"c\"\nsources = \"ends.c\"\nneeds = \"kernel\"\n"
     );
-    let project = dir.path().join("project");
+    let project = dir.join("project");
     let source = "int main(void) { return 7; }";
     support::write(&project, &[("triplecheck.toml", manifest.as_str()), ("ends.c", source)]);
     let mut command = triplecheck();
-    command.arg("-C").arg(project).args(["run", "--no-cache"]).env("TRIPLECHECK_CACHE", dir.path());
+    command.arg("-C").arg(project).args(["run", "--no-cache"]).env("TRIPLECHECK_CACHE", dir);
     let run = ran(&mut command);
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
     let note =
