@@ -91,6 +91,12 @@ impl Bench {
         };
         let writes = self.compiled(cc, &format!("vm-writes-{}", system.machine), WRITES, &["-static"])?;
         let programs = [hello("static", &["-static"])?, hello("dynamic", &[])?, ("writing", writes)];
+        let words = self.vm_words(&programs[0].1)?;
+        let runs_it = word(&words, "--machine")?;
+        if runs_it != system.machine {
+            let setup = format!("`triplecheck setup --vm {}` makes one of its own", system.triple);
+            return Err(format!("its programs run in that of {runs_it}: {setup}").into());
+        }
         Ok(Subject { system, cc, programs })
     }
 
